@@ -1,0 +1,18 @@
+# Strict warnings as errors and hardening for our own code only; packages come in as SYSTEM.
+add_library(house_flags INTERFACE)
+target_compile_options(house_flags INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion
+                       -Wnon-virtual-dtor -Woverloaded-virtual -Werror -fstack-protector-strong)
+if(CMAKE_BUILD_TYPE MATCHES "Rel")
+  target_compile_options(house_flags INTERFACE -D_FORTIFY_SOURCE=2)
+endif()
+target_compile_definitions(house_flags INTERFACE _GLIBCXX_ASSERTIONS)
+target_link_options(house_flags INTERFACE -Wl,-z,relro,-z,now)
+
+set(SANITIZE "" CACHE STRING "asan (with UBSan), tsan, or empty")
+if(SANITIZE STREQUAL "asan")
+  add_compile_options(-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  add_link_options(-fsanitize=address,undefined)
+elseif(SANITIZE STREQUAL "tsan")
+  add_compile_options(-fsanitize=thread -fno-omit-frame-pointer)
+  add_link_options(-fsanitize=thread)
+endif()

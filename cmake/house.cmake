@@ -1,0 +1,20 @@
+# house_module(NAME [PUBLIC modules...] [PRIVATE modules or libraries...])
+#
+# A static library of operator/NAME. Its headers are reached as "NAME/x.h" through a folder of links
+# that only those who link NAME have on their include path, so a forbidden #include does not compile.
+function(house_module name)
+  cmake_parse_arguments(ARG "" "" "PUBLIC;PRIVATE" ${ARGN})
+  file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/operator/${name}/*.cpp)
+  set(door ${PROJECT_BINARY_DIR}/include/${name})
+  file(MAKE_DIRECTORY ${door})
+  file(CREATE_LINK ${PROJECT_SOURCE_DIR}/operator/${name} ${door}/${name} SYMBOLIC)
+  if(sources)
+    add_library(${name} STATIC ${sources})
+    target_include_directories(${name} PUBLIC ${door})
+    target_link_libraries(${name} PUBLIC ${ARG_PUBLIC} PRIVATE ${ARG_PRIVATE} house_flags fmt::fmt)
+  else()
+    add_library(${name} INTERFACE)
+    target_include_directories(${name} INTERFACE ${door})
+    target_link_libraries(${name} INTERFACE ${ARG_PUBLIC})
+  endif()
+endfunction()

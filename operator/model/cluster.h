@@ -1,0 +1,161 @@
+// What was seen of one Redis Cluster at one moment: a plain value, made by redis/, read by plan/ and reconcile/.
+//
+// Nodes are identified by CLUSTER MYID and tied to the pod through which they were reached; what gossip announces
+// is kept only to be compared. Bytes are int64 bytes; -1 stands for "could not be read".
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/quantity.h"
+#include "model/slot_set.h"
+
+namespace rebalance {
+
+using NodeId = std::string;   // 40 hex digits, CLUSTER MYID
+using PodName = std::string;
+
+enum class Role { kPrimary, kReplica };
+enum class ServerKind { kRedis, kValkey };
+
+struct Version {
+  ServerKind kind = ServerKind::kRedis;
+  int major = 0, minor = 0, patch = 0;
+  auto operator<=>(const Version&) const = default;
+  std::string text() const;  // "Redis 7.0.15"
+};
+
+// One "[93-<-id]" or "[93->-id]" of a node's own line in CLUSTER NODES.
+struct OpenSlot {
+  Slot slot;
+  enum class Direction { kMigrating, kImporting } direction;
+  NodeId peer;
+  auto operator<=>(const OpenSlot&) const = default;
+};
+
+// One line of somebody's CLUSTER NODES.
+struct Gossip {
+  NodeId id;
+  std::string host;  // announced; may be empty or stale
+  int port = 0;
+  int bus_port = 0;
+  Role role = Role::kPrimary;
+  NodeId primary;  // of a replica
+  bool myself = false, pfail = false, fail = false, handshake = false, noaddr = false;
+  bool link_up = true;
+  std::int64_t config_epoch = 0;
+  SlotSet slots;
+};
+
+// CLUSTER NODES as one node tells it.
+struct NodeView {
+  std::vector<Gossip> nodes;
+  std::vector<OpenSlot> open;  // of the node itself; CLUSTER NODES shows no other
+};
+
+struct MemoryReading {
+  Bytes used = 0;        // used_memory
+  Bytes rss = 0;         // used_memory_rss
+  Bytes working_set = -1;  // of the cgroup, where it can be read
+  Bytes maxmemory = 0;   // 0: none
+  Bytes not_counted_for_evict = 0;
+  Bytes dataset = 0;     // used_memory_dataset
+  Bytes replication_backlog = 0;
+  Bytes lazyfree_pending = 0;  // objects
+  std::int64_t evicted_keys = 0;
+  Bytes base() const { return rss > working_set ? rss : working_set; }
+};
+
+struct ReplicaLink {
+  std::string host;
+  int port = 0;
+  bool online = false;
+  std::int64_t offset = 0;
+};
+
+// One server, reached through its pod.
+struct NodeState {
+  NodeId id;
+  PodName pod;
+  std::string host;  // pod IP
+  int port = 6379;
+  std::string run_id;
+  Version version;
+  Role role = Role::kPrimary;
+  NodeId primary;             // of a replica
+  bool primary_link_up = true;  // of a replica
+  std::int64_t replication_offset = 0;
+  std::vector<ReplicaLink> replicas;  // of a primary, as INFO replication has them
+  bool loading = false;
+  bool cluster_enabled = true;
+  bool cluster_state_ok = true;
+  std::int64_t current_epoch = 0;
+  std::int64_t my_epoch = 0;
+  SlotSet slots;  // owned, by the node's own view
+  NodeView view;
+  MemoryReading memory;
+  std::string maxmemory_policy = "noeviction";
+  bool aof_enabled = false;
+  bool save_points = false;      // any `save` line
+  bool child_running = false;    // BGSAVE, AOF rewrite or a fork for a full sync
+  std::int64_t keys = 0;         // INFO keyspace
+  int functions = 0;             // libraries; 0 where the server has none
+  std::vector<std::string> modules;
+  int cluster_node_timeout_millis = 15000;
+  bool allow_replica_migration = true;
+  int atomic_tasks = 0;          // atomic slot migrations under way (CLUSTER MIGRATION / GETSLOTMIGRATIONS)
+  std::int64_t uptime_seconds = 0;
+  std::string announced_host;    // in its own line of CLUSTER NODES
+  int announced_port = 0;
+};
+
+enum class Severity { kOk, kWarning, kBlocker };
+
+// A named observation with its evidence and what to do about it.
+struct Finding {
+  Severity severity = Severity::kOk;
+  std::string name;      // CamelCase, from the documented list: "OpenSlots", "ViewsDisagree"
+  std::string where;     // pod or node, empty for the whole cluster
+  std::string evidence;  // a sentence with figures
+  std::string remedy;
+  auto operator<=>(const Finding&) const = default;
+};
+
+// Measured or estimated bytes and keys of each slot; index is the slot.
+struct SlotSizes {
+  std::array<Bytes, kSlotCount> bytes{};
+  std::array<std::int64_t, kSlotCount> keys{};
+  bool exact = false;          // from SLOT-STATS memory-bytes
+  double error_percent = 0;    // of a node's sum, one standard error, when sampled
+};
+
+struct ClusterState {
+  std::vector<NodeState> nodes;  // sorted by id
+  std::vector<Finding> findings;
+  const NodeState* find(const NodeId& id) const;
+  std::vector<const NodeState*> primaries() const;  // with or without slots
+  std::vector<const NodeState*> replicas_of(const NodeId& id) const;
+};
+
+// What Kubernetes says of one pod.
+struct PodState {
+  PodName name;
+  std::string pod_namespace;
+  std::string uid;
+  std::string ip;
+  int port = 0;
+  std::string zone;           // topology.kubernetes.io/zone of the pod, empty if unknown
+  std::string container;      // whose limit is the wall
+  Bytes limit = 0;            // effective memory limit; 0: none
+  Bytes request = 0;
+  int restart_count = 0;
+  bool oom_killed = false;    // lastState.terminated.reason OOMKilled
+  bool deleting = false;
+  bool ready = true;
+};
+
+}  // namespace rebalance
