@@ -1,0 +1,48 @@
+// What plan() and the gate see of a cluster: one slim row a node (no views, no gossip), so that a thousand
+// primaries fit into a few megabytes, and so that `plan --save` can keep it and `plan --from` can change it.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "model/cluster.h"
+
+namespace rebalance {
+
+struct WorldNode {
+  NodeId id;
+  PodName pod;
+  std::string zone;
+  Role role = Role::kPrimary;
+  NodeId primary;  // of a replica
+  Version version;
+  SlotSet slots;
+  std::int64_t keys = 0;
+  Bytes limit = 0;    // of the pod, effective; 0: none known
+  Bytes request = 0;
+  MemoryReading memory;
+  std::string maxmemory_policy = "noeviction";
+  bool aof_enabled = false;
+  bool save_points = false;
+  bool child_running = false;
+  bool in_sync = true;                 // of a replica: link up
+  Bytes lag = 0;                       // of a replica, bytes behind its primary
+  bool allow_replica_migration = true;
+  int cluster_node_timeout_millis = 15000;
+};
+
+struct World {
+  std::vector<WorldNode> nodes;  // sorted by id
+  SlotSizes sizes;               // of the whole cluster
+  std::vector<Finding> findings;
+  const WorldNode* find(const NodeId& id) const;
+  const WorldNode* find_pod(const PodName& pod) const;
+  std::vector<const WorldNode*> primaries() const;
+  std::vector<const WorldNode*> replicas_of(const NodeId& id) const;
+};
+
+// `pods` and `cluster` are matched by pod name; a node whose pod is missing keeps limit 0.
+World make_world(const ClusterState& cluster, const std::vector<PodState>& pods, SlotSizes sizes);
+
+}  // namespace rebalance
