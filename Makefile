@@ -1,0 +1,44 @@
+# The two commands of a newcomer are `make demo` and `make test`; each installs what it needs (scripts/setup).
+
+JOBS ?= $(shell nproc)
+CACHE := $(if $(XDG_CACHE_HOME),$(XDG_CACHE_HOME),$(HOME)/.cache)/redis-rebalance
+export JOBS
+
+.PHONY: build demo demo-incident test test-full bench lint format asan tsan clean
+
+build: ## the program: build/redis-rebalance
+	@scripts/setup build
+	@scripts/build build redis-rebalance
+
+demo: ## a real cluster with real memory limits, rebalanced before your eyes
+	@scripts/setup test
+	@scripts/demo
+
+demo-incident: ## the same cluster over-full: what redis-cli does to it, and what this program does
+	@scripts/setup test
+	@scripts/demo --incident
+
+test: ## every kind of test in short form: 20 minutes or less on 2 cores
+	@scripts/test short
+
+test-full: ## the long seeds, soaks and matrices as well
+	@scripts/test full
+
+bench: ## against redis-cli, and the planner's own benchmarks
+	@scripts/setup test
+	@scripts/bench
+
+lint: ## formatting, clang-tidy, shell scripts, who includes what
+	@scripts/setup lint
+	@scripts/lint
+
+format:
+	@scripts/setup lint
+	@git ls-files -z -co --exclude-standard '*.h' '*.cpp' | xargs -0 clang-format-19 -i
+
+asan tsan: ## the unit tests under sanitizers: AddressSanitizer with UBSan, ThreadSanitizer
+	@scripts/setup test
+	@scripts/sanitized $@
+
+clean:
+	rm -rf build build-asan build-tsan
