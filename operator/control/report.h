@@ -1,0 +1,65 @@
+// What a run tells while it goes on: the seam between control/ and whatever shows it (bars, lines, JSON, later the
+// API server's status). Calls come from one thread at a time.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "api/status.h"
+#include "model/world.h"
+
+namespace rebalance {
+
+struct PairProgress {
+  PodName source, target;
+  int slots_done = 0, slots_total = 0;
+  std::int64_t keys_done = 0, keys_total = 0;   // totals are estimates
+  Bytes bytes_done = 0, bytes_total = 0;
+  double bytes_per_second = 0;
+  double eta_seconds = -1;  // -1: not known yet
+  bool running = false;
+};
+
+struct PodMemory {
+  PodName pod;
+  Bytes limit = 0, ceiling = 0;
+  Bytes base = 0;  // now: max of RSS and, where readable, the cgroup's working set
+  Bytes peak = 0;  // highest seen in this run
+};
+
+struct RunView {
+  State state = State::kPlanning;
+  std::string reason, message;
+  std::vector<PairProgress> pairs;
+  std::vector<PodMemory> pods;  // sorted by pod
+  Bytes bytes_done = 0, bytes_total = 0;
+  int slots_done = 0, slots_total = 0;
+  double bytes_per_second = 0;
+  double eta_seconds = -1;
+};
+
+struct Summary {
+  State state = State::kSucceeded;
+  std::string reason, message;
+  World before, after;     // after: as verified
+  Plan plan;
+  int slots_moved = 0;
+  std::int64_t keys_moved = 0;
+  Bytes bytes_moved = 0;
+  double moving_seconds = 0;  // first writing command to last agreement
+  double total_seconds = 0;
+  std::vector<PodMemory> pods;
+  std::vector<Failure> failures;
+  int exit_code = 0;          // docs/cli.md
+};
+
+class Reporter {
+ public:
+  virtual ~Reporter() = default;
+  virtual void plan(const Plan& plan, const World& world) = 0;
+  virtual void view(const RunView& view) = 0;                    // often: every 250 ms and on each change
+  virtual void event(const std::string& reason, const std::string& message) = 0;  // transitions and incidents
+  virtual void summary(const Summary& summary) = 0;
+};
+
+}  // namespace rebalance

@@ -1,0 +1,35 @@
+// The controller over one RedisRebalance: observe, decide, act, until it is done or somebody stops it.
+#pragma once
+
+#include <memory>
+#include <stop_token>
+#include <string>
+
+#include "control/report.h"
+#include "kube/object_store.h"
+
+namespace rebalance {
+
+struct RunOptions {
+  std::string plan_hash;      // --plan-hash: approves this plan
+  std::string state_folder;   // --state
+  bool observe = false;       // --observe: stay for spec.observeSeconds after verification
+  int wait_seconds = 30;      // for another executor's claim, before giving up
+};
+
+// Exit codes, as docs/cli.md lists them.
+enum ExitCode : int { kDone = 0, kBug = 1, kUsage = 2, kRefusedCode = 3, kFailedCode = 4, kStoppedCode = 5, kAwaitingApprovalCode = 6 };
+
+// What `plan`, `check` and the start of `run` look at: everything, and nothing is written to any server.
+struct Survey {
+  RedisRebalance resource;
+  std::vector<PodState> pods;
+  ClusterState cluster;
+  World world;  // with sizes, findings of the cluster and of the pods
+};
+Result<Survey> survey(ObjectStore& store);
+
+// Runs until done, refused, failed, awaiting approval or stopped; the returned summary was also given to the reporter.
+Summary run(ObjectStore& store, const RunOptions& options, Reporter& reporter, std::stop_token stop);
+
+}  // namespace rebalance
