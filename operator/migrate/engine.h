@@ -1,10 +1,12 @@
 // What every engine is: a pure step function over one group of slots of one pair of nodes.
 //
-// The runner sends what a step asks for (one pipelined round trip to one side), feeds back the replies and asks again.
-// An engine holds no connection, no clock and no thread, so the same code runs in production, under the fault
-// tests and in the model checker.
+// The runner sends what a step asks for (one pipelined round trip to one side), feeds back the replies and
+// asks again. An engine holds no connection, no clock and no thread, so the same code runs in production,
+// under the fault tests and in the model checker.
 #pragma once
 
+#include <chrono>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -18,37 +20,64 @@
 
 namespace rebalance {
 
-enum class Side { kSource, kTarget, kOthers };  // kOthers: every other primary, best effort
+enum class Side {
+  kSource,
+  kTarget,
+  kOthers
+};  // kOthers: every other primary, best effort, no replies come back
 
-// Commands for one side in one pipeline. `ownership` asks the runner to hold the cluster-wide ownership lock from here
-// until an ask without it: config epochs are bumped by one node at a time.
+using Command = std::vector<std::string>;  // RESP arguments; any byte
+
+// Commands for one side in one pipeline.
 struct Ask {
   Side side = Side::kSource;
-  std::vector<std::vector<std::string>> commands;
-  Millis timeout{5000};  // for each reply
-  bool ownership = false;
+  std::vector<Command> commands;
+  Millis timeout{5000};    // for each reply
+  Millis wait{0};          // back-off: pause this long before sending
+  bool writes = false;     // changes something: the gate is asked first
+  bool ownership = false;  // hold the cluster's ownership lock from here until an ask without it: config
+                           // epochs are bumped by one node at a time
 };
 
-struct Answer { std::vector<Reply> replies; };            // one for each command
-struct OutcomeUnknown { std::string why; };               // time-out or broken connection after sending: look again
-struct StopAsked {};                                      // finish what must be finished, then end
+struct Answer {
+  std::vector<Reply> replies;            // one for each command
+  std::chrono::microseconds elapsed{0};  // from sending to the last reply
+};
+// Time-out or broken connection after sending. The runner has connected again and found the same node id:
+// `restarted` says that its run_id is another one.
+struct OutcomeUnknown {
+  std::string why;
+  bool restarted = false;
+};
+// Finish what must be finished, then end. Comes instead of an answer: what the last step asked for was not
+// sent.
+struct StopAsked {};
 using Event = std::variant<Answer, OutcomeUnknown, StopAsked>;
 
 struct Progress {
   int slots_done = 0;
   std::int64_t keys_done = 0;
-  Bytes bytes_done = 0;
+  Bytes bytes_done = 0;  // MEMORY USAGE of the keys before they moved
+  int retries = 0;
+};
+
+// A slot that stays where it is, closed on both sides.
+struct SkippedSlot {
+  Slot slot = 0;
+  std::string reason;  // a sentence, without key names
 };
 
 class GroupEngine {
  public:
   virtual ~GroupEngine() = default;
   virtual Ask start() = 0;
-  // nullopt: the group is done (or, after StopAsked, at a safe point: see left_open()). An error: stop here; open
-  // slots are repairable, and the text says why with the server's words.
+  // nullopt: the group is done (or, after StopAsked, at a safe point: see left_open()). An error: stop here;
+  // open slots are repairable, and the text says why with the server's words.
   virtual Result<std::optional<Ask>> step(const Event& event) = 0;
   virtual Progress progress() const = 0;
-  virtual SlotSet left_open() const = 0;  // slots that are marked migrating or importing
+  virtual SlotSet done() const = 0;       // owned by the target
+  virtual SlotSet left_open() const = 0;  // slots that may be marked migrating or importing
+  virtual std::vector<SkippedSlot> skipped() const = 0;
 };
 
 }  // namespace rebalance

@@ -1,0 +1,40 @@
+// The folder of `--state DIR`: what must outlive a run. One process at a time; small named documents.
+//
+// Created with mode 0700. A document is replaced by writing a new file, fsync, rename and fsync of the
+// folder, so that a crash at any instant leaves the old or the new one. Thread-safe.
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+
+namespace rebalance {
+
+class StateFolder {
+ public:
+  // kConflict names the folder and the pid of who holds it; kInvalidInput says why the folder cannot be used.
+  static Result<std::unique_ptr<StateFolder>> open(const std::string& path);
+  ~StateFolder();
+  StateFolder(const StateFolder&) = delete;
+  StateFolder& operator=(const StateFolder&) = delete;
+
+  // `name`: letters, digits, '-', '_' and '.', not beginning with '.'. Durable when it returns.
+  Status put(std::string_view name, std::string_view text);
+  Result<std::optional<std::string>> get(std::string_view name) const;  // nullopt: never put
+  Status remove(std::string_view name);
+  const std::string& path() const { return path_; }
+
+ private:
+  StateFolder(std::string path, int folder, int lock)
+      : path_(std::move(path)), folder_(folder), lock_(lock) {}
+  std::string path_;
+  int folder_;  // descriptors, owned
+  int lock_;
+  mutable std::mutex mutex_;
+};
+
+}  // namespace rebalance

@@ -1,0 +1,50 @@
+// Moves a group of slots with SETSLOT and MIGRATE, keys in chunks bounded by bytes: the way every version
+// knows.
+//
+// One path for a fresh group, a resumed one and one whose last command's outcome is unknown: look at both
+// nodes first, then do what is missing. Order matters (redis.io, CLUSTER SETSLOT): the target opens first, so
+// that ASK finds a door; the target owns first, so that the slot always has an owner. Ownership is given only
+// when the source has been seen empty, primary and still MIGRATING in one transaction: a node that learns
+// that it lost a slot deletes what it still holds of it.
+//
+// A slot is opened only when the target holds no key of it, and only when no key seen in it would stall the
+// source too long. Without REPLACE first. A key that is on both sides is overwritten on the target when both
+// DUMPs are equal, or when it must be our own copy: `proven` (opened by us in this very life of the source);
+// else the group stops.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "migrate/engine.h"
+#include "migrate/pace.h"
+
+namespace rebalance {
+
+// One node as the engine needs it.
+struct PairNode {
+  NodeId id;
+  std::string name;    // for sentences: the pod
+  std::string run_id;  // at the connect that the group starts with
+};
+
+// What the source needs to reach the target; `port` is that of the transport that tls-cluster asks for.
+struct MigrateAddress {
+  std::string host;
+  int port = 6379;
+  std::string user, password;  // go as AUTH / AUTH2, never into a sentence
+};
+
+struct GroupJob {
+  PairNode source, target;
+  MigrateAddress address;
+  SlotSet slots;
+  SlotSet proven;  // open slots that the journal proves to be ours in this life of the source
+  Millis node_timeout{15000};
+  int attempts = 6;
+};
+
+// `pace` is what the pair's keys taught so far; it must outlive the engine.
+std::unique_ptr<GroupEngine> make_key_by_key(GroupJob job, Pace& pace);
+
+}  // namespace rebalance

@@ -1,0 +1,36 @@
+// How much one MIGRATE may carry: learned from what the pair's earlier ones took. Pure; not synchronised.
+//
+// The source serves nobody while a MIGRATE runs, so each should take a few milliseconds; a single key cannot
+// be divided, so its stall is predicted from the byte rate instead.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+
+#include "base/clock.h"
+#include "base/quantity.h"
+
+namespace rebalance {
+
+class Pace {
+ public:
+  // One MIGRATE of `keys` keys and `bytes` bytes (MEMORY USAGE) took `elapsed`.
+  void observe(std::int64_t keys, Bytes bytes, std::chrono::microseconds elapsed);
+  Bytes chunk_bytes() const { return chunk_; }  // kMinChunk..kMaxChunk
+  int chunk_keys() const { return keys_; }
+  std::chrono::milliseconds stall(Bytes bytes) const;  // of one key of that size, as predicted
+  // For MIGRATE's time-out argument, which is for each socket operation: generous, so that only the dead run
+  // into it.
+  Millis migrate_timeout(Bytes bytes) const;
+
+  static constexpr Bytes kMinChunk = 16 * kKiB, kMaxChunk = kMiB;
+  static constexpr int kMinKeys = 8, kMaxKeys = 1024;
+
+ private:
+  Bytes chunk_ = 256 * kKiB;
+  int keys_ = 128;
+  double bytes_per_second_ =
+      40e6;  // below what loopback measures (90 MB/s), so that the first guess errs on the safe side
+};
+
+}  // namespace rebalance

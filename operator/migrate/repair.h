@@ -1,0 +1,80 @@
+// What to do with slots that are open, unowned, owned twice or held by a node that does not own them.
+//
+// plan_repair() is pure: it decides from what every node said and what the journal knows; it never guesses.
+// Where the evidence does not tell, the step is a report with the reason. run_repair() executes over
+// connections.
+#pragma once
+
+#include <map>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "migrate/runner.h"
+#include "model/cluster.h"
+#include "model/intent.h"
+
+namespace rebalance {
+
+// What one reachable node says of one slot.
+struct SlotOnNode {
+  NodeId id;
+  Role role = Role::kPrimary;
+  bool owns = false;  // by its own view
+  NodeId owner;       // by its view; empty: nobody
+  NodeId migrating_to, importing_from;
+  std::int64_t keys = 0;  // COUNTKEYSINSLOT, of primaries
+};
+
+struct OddSlot {
+  Slot slot = 0;
+  std::vector<SlotOnNode> nodes;  // every reachable node
+};
+
+struct RepairStep {
+  enum class Kind {
+    kFinish,  // move what is left from `source` to `target`, then give ownership: the key-by-key engine from
+              // where it stands
+    kNotify,  // `target` owns it for certain and no key is elsewhere: SETSLOT NODE on `source`
+    kStable,  // SETSLOT STABLE on `source` (where the mark is)
+    kAssign,  // nobody owns it: ADDSLOTS on `target`
+    kReport,  // needs a person: `reason` says what was found
+  } kind;
+  Slot slot = 0;
+  NodeId source, target;
+  bool proven = false;  // of kFinish: the target's copies are ours (journal)
+  std::string reason;   // a sentence: what was found and what this does
+};
+
+struct RepairPicture {
+  std::vector<OddSlot> slots;
+  std::map<NodeId, std::string> run_ids;  // of the reachable nodes
+  std::vector<NodeId> dead;               // nodes with slots in somebody's view that cannot be reached
+  std::vector<MoveIntent> intents;
+  // Goal Repair: every slot is treated. Otherwise only those of `intents`; all else is somebody's and is left
+  // alone.
+  bool everything = false;
+  std::vector<Slot>
+      live;  // open slots whose key counts changed while we watched: a migration of somebody else is running
+};
+
+std::vector<RepairStep> plan_repair(const RepairPicture& picture);
+
+struct RepairJob {
+  std::vector<Endpoint> nodes;  // all reachable ones, replicas too
+  std::vector<MoveIntent> intents;
+  bool everything = false;
+  Millis watch{2000};  // how long the counts of foreign open slots are watched before they are treated
+  RunnerOptions options;
+};
+
+struct RepairResult {
+  std::vector<RepairStep> steps;  // in the order done
+  SlotSet repaired;
+  std::vector<RepairStep> reports;  // what needs a person
+  std::optional<Error> error;
+};
+
+RepairResult run_repair(const RepairJob& job, const Hooks& hooks, std::stop_token stop);
+
+}  // namespace rebalance

@@ -1,0 +1,94 @@
+// Runs one batch on real servers: the one place of migrate/ with connections, clocks and waiting.
+//
+// Blocking; one call a pair of nodes, several pairs in parallel on threads of the caller. The calls share
+// nothing but what Hooks names, all of which must be thread-safe.
+#pragma once
+
+#include <mutex>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "migrate/engine.h"
+#include "model/intent.h"
+#include "redis/connection.h"
+
+namespace rebalance {
+
+// A node and how it is reached: through its pod, whatever gossip announces.
+struct Endpoint {
+  NodeId id;  // each connection is refused unless CLUSTER MYID says the same
+  PodName pod;
+  Role role = Role::kPrimary;
+  ConnectOptions access;
+};
+
+// May this executor write now: claim held, no pod above its flood mark? Asked before every round trip that
+// changes something, so it must be cheap. kStopped or kConflict end the batch at once with what is open.
+class Gate {
+ public:
+  virtual ~Gate() = default;
+  virtual Status may_write() = 0;
+};
+
+struct PairProgress {
+  NodeId source, target;
+  int batch = 0;
+  int slots_done = 0, slots_total = 0;
+  std::int64_t keys_done = 0;
+  Bytes bytes_done = 0;
+};
+
+// Called after every round trip, from the pair's own thread: cheap, no blocking.
+class ProgressSink {
+ public:
+  virtual ~ProgressSink() = default;
+  virtual void progress(const PairProgress& progress) = 0;
+};
+
+struct Hooks {
+  Gate& gate;
+  IntentLog& intents;
+  std::mutex& ownership;  // one for each cluster
+  ProgressSink& progress;
+};
+
+struct RunnerOptions {
+  int group_slots = 64;           // opened together, closed together
+  Bytes group_bytes = 32 * kMiB;  // by the batch's mean; bounds how long a stop takes
+  std::optional<Bytes> max_bytes_per_second;
+  Millis agreement{30000};     // all nodes must agree within this after the last group
+  Millis node_timeout{15000};  // cluster-node-timeout: no key may stall a node for half of it
+  int attempts = 6;            // connects after a broken connection, and tries after an error that passes
+};
+
+struct BatchJob {
+  Batch batch;
+  Endpoint source, target;
+  std::vector<Endpoint>
+      others;  // all other nodes: primaries are told of new owners, and all must agree at the end
+  std::vector<MoveIntent> earlier;  // open intents of this pair from an earlier run
+  RunnerOptions options;
+};
+
+struct BatchResult {
+  SlotSet done;       // owned by the target; agreed by all unless `error`
+  SlotSet left_open;  // marked on a node; their intent is still in the log
+  std::vector<SkippedSlot> skipped;
+  std::optional<Error>
+      error;  // kStopped: on request; kTimeout: NotConverged or a silent node; kUnavailable: a node died
+  std::int64_t keys = 0;
+  Bytes bytes = 0;
+  int retries = 0;
+  std::optional<Instant> first_write, last_agreement;
+};
+
+BatchResult run_batch(const BatchJob& job, const Hooks& hooks, std::stop_token stop);
+
+// Waits until all nodes give `owner` as owner of `slots` and none of them marks one open. kTimeout
+// (NotConverged) names who does not.
+Status wait_for_agreement(const std::vector<Endpoint>& nodes, const NodeId& owner, const SlotSet& slots,
+                          Millis limit);
+
+}  // namespace rebalance
