@@ -1,9 +1,10 @@
-// The reconcile core: from what is asked, what was recorded and what is seen now to the next record and the next
-// actions. Pure: no I/O, no sleeping, no clock but the one in the scene. Whatever drives it (files or an API server)
-// calls it after every event and at the latest after `requeue`.
+// The reconcile core: from what is asked, what was recorded and what is seen now to the next record and the
+// next actions. Pure: no I/O, no sleeping, no clock but the one in the scene. Whatever drives it (files or an
+// API server) calls it after every event and at the latest after `requeue`.
 //
-// Level-based: what is done is read from who owns which slot, never from a list of finished steps, so a restart in the
-// middle needs nothing but the record (plan and approval) and the journal (slots that may be open).
+// Level-based: what is done is read from who owns which slot, never from a list of finished steps, so a
+// restart in the middle needs nothing but the record (plan and approval) and the journal (slots that may be
+// open).
 #pragma once
 
 #include <map>
@@ -23,10 +24,10 @@ namespace rebalance {
 // How a batch ended, told once.
 struct BatchEnd {
   Batch batch;
-  SlotSet left_open;               // marked migrating or importing still; in the journal
+  SlotSet left_open;                    // marked migrating or importing still; in the journal
   std::map<Slot, std::string> skipped;  // closed again and left with the source, and why
-  std::optional<Error> error;      // with the server's words
-  Bytes grown = 0;                 // used_memory of the target, after minus before
+  std::optional<Error> error;           // with the server's words
+  Bytes grown = 0;                      // used_memory of the target, after minus before
 };
 
 struct Scene {
@@ -34,20 +35,27 @@ struct Scene {
   SlotSet open_slots;     // marked migrating or importing on any node
   SlotSet journal_slots;  // of those, the ones that the journal knows as this resource's own
   bool claim_held = false;
-  std::string claimed_by; // somebody else's live claim: who and since when; empty: nobody's
+  std::string claimed_by;  // somebody else's live claim: who and since when; empty: nobody's
   std::vector<Batch> running;
-  std::vector<BatchEnd> ended;       // since the last decision
-  std::optional<Error> repair_error; // of the last RepairOpen
-  bool repaired = false;             // a RepairOpen ended since the last decision
+  std::vector<BatchEnd> ended;        // since the last decision
+  std::optional<Error> repair_error;  // of the last RepairOpen
+  bool repaired = false;              // a RepairOpen ended since the last decision
   bool stop_asked = false;
-  bool observe_asked = false;        // stay in Observing for spec.observeSeconds
+  bool observe_asked = false;  // stay in Observing for spec.observeSeconds
   Instant now{};
+  std::string wall_time;  // now as RFC 3339, for people
 };
 
 struct TakeClaim {};
-struct StartBatch { Batch batch; };
-struct StopBatches { std::string why; };  // at the next safe point
-struct RepairOpen { bool whole_cluster = false; };
+struct StartBatch {
+  Batch batch;
+};
+struct StopBatches {
+  std::string why;
+};  // at the next safe point
+struct RepairOpen {
+  bool whole_cluster = false;
+};
 using Action = std::variant<TakeClaim, StartBatch, StopBatches, RepairOpen>;
 
 // What decide keeps from call to call beside the status; lost with the process without harm.
@@ -59,7 +67,7 @@ struct Pace {
   std::optional<Instant> waiting_since;    // nothing may start since
   std::optional<Instant> last_end;         // of a batch, for pauseSeconds
   std::optional<Instant> observing_since;
-  int shrink = 0;                          // batches are cut to 1/2^shrink of their bytes after a bad prediction
+  int shrink = 0;  // batches are cut to 1/2^shrink of their bytes after a bad prediction
 };
 
 struct Decision {
@@ -71,7 +79,8 @@ struct Decision {
 
 bool is_final(State state);
 
-Decision decide(const RedisRebalance& resource, const RebalanceStatus& status, const Pace& pace, const Scene& scene);
+Decision decide(const RedisRebalance& resource, const RebalanceStatus& status, const Pace& pace,
+                const Scene& scene);
 
 // What of a batch is still to be moved: its slots that the source owns.
 SlotSet remaining(const Batch& batch, const World& world);

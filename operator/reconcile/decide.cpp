@@ -1,0 +1,109 @@
+#include "reconcile/decide.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "reconcile/step.h"
+
+namespace rebalance {
+namespace {
+
+constexpr std::size_t kFailuresKept = 10;
+// A batch that grew more than this above its estimate halves the next ones (design: the margin of the
+// prediction).
+constexpr double kPredictionMargin = 1.25;
+constexpr int kMostHalvings = 4;
+
+// The estimate was too low: correct the target's factor and cut what follows.
+void learn(Step& step, const BatchEnd& end) {
+  if (end.batch.bytes <= 0 || end.error || !end.left_open.empty()) return;
+  const double ratio = static_cast<double>(end.grown) / static_cast<double>(end.batch.bytes);
+  auto& factors = step.pace().factors[end.batch.target];
+  factors.growth = std::clamp(std::max(ratio, 1.0), factors.growth, 4.0);
+  if (ratio > kPredictionMargin) step.pace().shrink = std::min(step.pace().shrink + 1, kMostHalvings);
+}
+
+void take_in(Step& step) {
+  for (const auto& end : step.scene.ended) {
+    step.pace().last_end = step.scene.now;
+    for (const auto& [slot, why] : end.skipped) step.pace().skipped.emplace(slot, why);
+    learn(step, end);
+    if (end.error && end.error->code != ErrorCode::kStopped) count_failure(step, end.error->message);
+  }
+  if (step.scene.repair_error) count_failure(step, step.scene.repair_error->message);
+}
+
+// A server that is another process than when execution began lost what it had in flight, and maybe its data.
+std::optional<std::string> find_restart(Step& step) {
+  for (const auto& [pod, run_id] : step.pace().run_ids) {
+    const WorldNode* node = step.scene.world.find_pod(pod);
+    if (node == nullptr || node->run_id == run_id) continue;
+    return fmt::format("{} restarted while slots were moving{}; its keys now: {}", pod,
+                       node->oom_killed ? " (its container was OOM-killed)" : "", node->keys);
+  }
+  return std::nullopt;
+}
+
+Decision stop(Step step) {
+  if (!step.scene.running.empty())
+    return step.act(StopBatches{"stop was asked"}, "Stopping", "stopping at the next safe point");
+  return step.stay("Stopped", "stopped on request; run again to continue");
+}
+
+// A restart in the middle: all pairs stop, what is open is repaired, and a person decides (memory.md, "The
+// rule").
+Decision halt(Step step, const std::string& incident) {
+  if (!step.scene.running.empty()) return step.act(StopBatches{incident}, "PodRestarted", incident);
+  if (!step.scene.journal_slots.empty() && !step.scene.repaired && !step.scene.repair_error) {
+    return step.act(RepairOpen{}, "Repairing", incident);
+  }
+  return step.enter(State::kFailed, "PodRestarted",
+                    incident + "; look at its limit and its data, then run again for a new plan");
+}
+
+}  // namespace
+
+bool is_final(State state) {
+  return state == State::kSucceeded || state == State::kRefused || state == State::kPlanStale ||
+         state == State::kFailed;
+}
+
+SlotSet remaining(const Batch& batch, const World& world) {
+  const WorldNode* source = world.find(batch.source);
+  return source == nullptr ? SlotSet{} : intersection(batch.slots, source->slots);
+}
+
+bool count_failure(Step& step, const std::string& what) {
+  constexpr int kFirstPauseSeconds = 1;
+  constexpr int kLongestPauseSeconds = 60;
+  auto& status = step.status();
+  status.failure_count++;
+  status.failures.push_back({what, status.failure_count, step.scene.wall_time});
+  if (status.failures.size() > kFailuresKept) status.failures.erase(status.failures.begin());
+  const int pause =
+      std::min(kFirstPauseSeconds << std::min(status.failure_count - 1, 6), kLongestPauseSeconds);
+  step.pace().next_try = step.scene.now + std::chrono::seconds(pause);
+  return status.failure_count >= step.spec.safety.max_failures;
+}
+
+Decision decide(const RedisRebalance& resource, const RebalanceStatus& status, const Pace& pace,
+                const Scene& scene) {
+  Step step{resource, resource.spec, scene, Decision{status, pace, {}, Millis(1000)}};
+  if (is_final(status.state)) return step.decision;
+  take_in(step);
+  if (scene.stop_asked) return stop(std::move(step));
+  switch (status.state) {
+    case State::kPlanning:
+    case State::kAwaitingApproval:
+    case State::kWaiting: return prepare(std::move(step));
+    case State::kRebalancing:
+      if (const auto incident = find_restart(step)) return halt(std::move(step), *incident);
+      return move(std::move(step));
+    case State::kVerifying: return verify(std::move(step));
+    case State::kObserving: return observe(std::move(step));
+    default: return step.decision;
+  }
+}
+
+}  // namespace rebalance

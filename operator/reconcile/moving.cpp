@@ -1,0 +1,143 @@
+// Rebalancing: which batches run now, what went wrong, when it is done.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "reconcile/preflight.h"
+#include "reconcile/step.h"
+
+namespace rebalance {
+namespace {
+
+// How long nothing may start (memory that does not settle, a node that does not come back) before a person is
+// asked.
+constexpr auto kPatience = std::chrono::seconds(60);
+
+// The part of a batch that is left, without slots that were skipped, cut to what the shrunken byte bound
+// allows.
+Batch rest_of(const Batch& batch, const Step& step) {
+  Batch rest = batch;
+  rest.slots = remaining(batch, step.scene.world);
+  for (const auto& [slot, why] : step.decision.pace.skipped) rest.slots.remove({slot, slot});
+  const Bytes bound = step.spec.batch.max_bytes >> step.decision.pace.shrink;
+  const auto& sizes = step.scene.world.sizes;
+  SlotSet cut;
+  rest.bytes = 0;
+  rest.keys = 0;
+  for (const auto& range : rest.slots.ranges()) {
+    for (int slot = range.first; slot <= range.last; slot++) {
+      if (!cut.empty() && rest.bytes + sizes.bytes[slot] > bound) continue;
+      cut.add({static_cast<Slot>(slot), static_cast<Slot>(slot)});
+      rest.bytes += sizes.bytes[slot];
+      rest.keys += sizes.keys[slot];
+    }
+  }
+  rest.slots = std::move(cut);
+  return rest;
+}
+
+bool same_pair(const Batch& a, const Batch& b) { return a.source == b.source && a.target == b.target; }
+
+// Starts, in the plan's order, what the gate allows beside what runs. A pair runs one batch at a time; where
+// a batch does not fit yet, later ones to the same target wait behind it, so that its room is not given away.
+struct Starter {
+  Step& step;
+  std::vector<Batch> running;
+  std::map<NodeId, Bytes> reserved;
+  std::vector<NodeId> blocked;
+  std::optional<Refusal> refusal;  // the first reason why something did not start
+  bool left = false;               // anything still to be moved, running or not
+
+  void take(const Batch& planned) {
+    const Batch batch = rest_of(planned, step);
+    if (batch.slots.empty()) return;
+    left = true;
+    const bool full = std::ssize(running) >= step.spec.batch.parallel_pairs;
+    const bool busy =
+        std::ranges::any_of(running, [&](const Batch& other) { return same_pair(batch, other); });
+    if (full || busy || std::ranges::count(blocked, batch.target) > 0) return;
+    if (auto no = judge(step.scene.world, batch, reserved, step.spec, step.pace().factors)) {
+      blocked.push_back(batch.target);
+      if (!refusal) refusal = std::move(no);
+      return;
+    }
+    reserved[batch.target] += batch.bytes;
+    running.push_back(batch);
+    step.decision.actions.emplace_back(StartBatch{batch});
+  }
+};
+
+std::optional<Decision> settle_failures(Step& step) {
+  const bool spent = step.status().failure_count >= step.spec.safety.max_failures;
+  if (spent) {
+    const std::string last = step.status().failures.back().what;
+    if (!step.scene.running.empty()) return step.act(StopBatches{last}, "TooManyFailures", last);
+    return step.enter(
+        State::kFailed, "TooManyFailures",
+        fmt::format("gave up after {} failures; the last one: {}", step.status().failure_count, last));
+  }
+  return std::nullopt;
+}
+
+// What this resource left open is closed while nothing runs, before anything else starts.
+std::optional<Decision> close_open(Step& step) {
+  if (!step.scene.running.empty() || step.scene.journal_slots.empty()) return std::nullopt;
+  if (step.pace().next_try && step.scene.now < *step.pace().next_try) {
+    return step.stay("BackingOff", step.status().failures.back().what);
+  }
+  return step.act(RepairOpen{}, "Repairing",
+                  fmt::format("closing slots {}", step.scene.journal_slots.text()));
+}
+
+std::optional<Decision> hold_unhealthy(Step& step) {
+  const Finding* blocker = first_blocker(step.scene.world.findings);
+  if (blocker == nullptr) return std::nullopt;
+  const std::string what =
+      fmt::format("{}{}{}", blocker->where, blocker->where.empty() ? "" : ": ", blocker->evidence);
+  if (!step.pace().waiting_since) step.pace().waiting_since = step.scene.now;
+  if (step.scene.now - *step.pace().waiting_since >
+      std::chrono::seconds(step.spec.safety.coverage_timeout_seconds)) {
+    if (step.scene.running.empty())
+      return step.enter(State::kFailed, blocker->name, what + "; " + blocker->remedy);
+    return step.act(StopBatches{what}, blocker->name, what);
+  }
+  return step.stay(blocker->name, what);
+}
+
+bool pausing(const Step& step) {
+  const auto& pace = step.decision.pace;
+  const bool backing_off = pace.next_try && step.scene.now < *pace.next_try;
+  const bool between =
+      pace.last_end && step.scene.now - *pace.last_end < std::chrono::seconds(step.spec.batch.pause_seconds);
+  return backing_off || between;
+}
+
+Decision nothing_starts(Step step, const std::optional<Refusal>& refusal) {
+  if (!step.pace().waiting_since) step.pace().waiting_since = step.scene.now;
+  const std::string why = refusal ? refusal->sentence : "nothing may start";
+  if (step.scene.now - *step.pace().waiting_since < kPatience) return step.stay("WaitingForMemory", why);
+  return step.enter(State::kFailed, refusal ? refusal->rule : "NothingStarts",
+                    why + "; what was moved so far stays and is safe");
+}
+
+}  // namespace
+
+Decision move(Step step) {
+  if (auto failed = settle_failures(step)) return *std::move(failed);
+  if (auto closing = close_open(step)) return *std::move(closing);
+  if (auto holding = hold_unhealthy(step)) return *std::move(holding);
+  if (pausing(step)) return step.stay("Pausing", "pausing between batches", Millis(200));
+  Starter starter{step, step.scene.running, {}, {}, {}, false};
+  for (const auto& batch : step.scene.running) starter.reserved[batch.target] += batch.bytes;
+  const Plan plan = *step.status().plan;
+  for (const auto& batch : plan.batches) starter.take(batch);
+  if (!starter.left && step.scene.running.empty()) {
+    step.decision.requeue = Millis(0);
+    return step.enter(State::kVerifying, "Verifying", "checking the result");
+  }
+  if (starter.running.empty()) return nothing_starts(std::move(step), starter.refusal);
+  step.pace().waiting_since.reset();
+  return step.stay("Moving", fmt::format("moving slots over {} pairs", starter.running.size()));
+}
+
+}  // namespace rebalance

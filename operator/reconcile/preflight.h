@@ -1,0 +1,19 @@
+// What the spec's `safety` asks of the nodes that a plan touches, as findings. Pure.
+#pragma once
+
+#include <vector>
+
+#include "api/spec.h"
+#include "model/plan.h"
+#include "model/world.h"
+
+namespace rebalance {
+
+// Replicas of every source and target as safety.replicas, minReplicas and maxReplicaLagBytes ask; pods that
+// are being deleted. Require makes a blocker of what Prefer makes a warning.
+std::vector<Finding> preflight(const Plan& plan, const World& world, const SafetySpec& safety);
+
+// The first blocker, or nullptr.
+const Finding* first_blocker(const std::vector<Finding>& findings);
+
+}  // namespace rebalance

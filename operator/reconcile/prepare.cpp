@@ -1,0 +1,136 @@
+// Everything before the first write: repair what this resource left open, plan, ask for approval, claim the
+// cluster.
+#include <fmt/format.h>
+
+#include "plan/planner.h"
+#include "reconcile/preflight.h"
+#include "reconcile/step.h"
+
+namespace rebalance {
+namespace {
+
+std::optional<Decision> claim(Step& step) {
+  if (step.scene.claim_held) return std::nullopt;
+  if (!step.scene.claimed_by.empty()) {
+    step.decision.actions.emplace_back(TakeClaim{});  // asked again: a live claim may end
+    return step.enter(State::kWaiting, "WaitingForCluster",
+                      "another executor works on this cluster: " + step.scene.claimed_by);
+  }
+  return step.act(TakeClaim{}, "Claiming", "claiming the cluster");
+}
+
+// Slots that the journal knows as ours, or with goal Repair whatever is open or odd.
+std::optional<Decision> repair_first(Step& step) {
+  const bool whole_cluster = step.spec.goal.type == GoalType::kRepair;
+  if (step.scene.journal_slots.empty() && !whole_cluster) return std::nullopt;
+  if (step.scene.repair_error) {
+    return step.enter(State::kFailed, "RepairFailed", step.scene.repair_error->message);
+  }
+  if (step.scene.repaired) {
+    if (whole_cluster) return step.enter(State::kVerifying, "Repaired", "checking the repaired cluster");
+    return std::nullopt;
+  }
+  if (auto waiting = claim(step)) return waiting;
+  return step.act(
+      RepairOpen{whole_cluster}, "Repairing",
+      whole_cluster ? "repairing every open or odd slot"
+                    : fmt::format("finishing what was left open: slots {}", step.scene.journal_slots.text()));
+}
+
+std::optional<Decision> refuse_unsafe(Step& step, const std::vector<Finding>& findings) {
+  const Finding* blocker = first_blocker(findings);
+  if (blocker == nullptr) return std::nullopt;
+  return step.enter(State::kRefused, blocker->name,
+                    fmt::format("{}{}{}; {}", blocker->where, blocker->where.empty() ? "" : ": ",
+                                blocker->evidence, blocker->remedy));
+}
+
+// A plan that was made before (and approved) is kept as long as each of its slots is still at one of its two
+// ends.
+std::optional<std::string> drift(const Plan& plan, const World& world) {
+  for (const auto& batch : plan.batches) {
+    const WorldNode* source = world.find(batch.source);
+    const WorldNode* target = world.find(batch.target);
+    if (source == nullptr || target == nullptr) return "a node of the plan is gone";
+    SlotSet elsewhere = batch.slots;
+    elsewhere.remove(source->slots);
+    elsewhere.remove(target->slots);
+    if (!elsewhere.empty()) {
+      return fmt::format("slots {} are neither at {} nor at {}", elsewhere.text(), source->pod, target->pod);
+    }
+  }
+  return std::nullopt;
+}
+
+bool needs_approval(const Plan& plan, const ApprovalSpec& approval) {
+  switch (approval.mode) {
+    case ApprovalMode::kAutomatic: return false;
+    case ApprovalMode::kManual: return true;
+    case ApprovalMode::kThreshold: return plan.slots > approval.slots || plan.bytes > approval.bytes;
+  }
+  return true;
+}
+
+std::optional<Decision> ask_approval(Step& step, const Plan& plan) {
+  auto& status = step.status();
+  const std::string& given = step.spec.approval.plan_hash;
+  if (status.approved_hash == plan.hash) return std::nullopt;
+  if (!given.empty() && given != plan.hash) {
+    return step.enter(
+        State::kPlanStale, "PlanChanged",
+        fmt::format("plan {} was approved, but the cluster now gives plan {}; look at it and approve that",
+                    given, plan.hash));
+  }
+  if (given.empty() && needs_approval(plan, step.spec.approval)) {
+    return step.enter(
+        State::kAwaitingApproval, "ApprovalNeeded",
+        fmt::format("plan {} moves {} slots and {}: approve it by its hash (spec.approval.planHash, or "
+                    "run --plan-hash {})",
+                    plan.hash, plan.slots, human_bytes(plan.bytes), plan.hash));
+  }
+  status.approved_hash = plan.hash;
+  return std::nullopt;
+}
+
+Decision begin(Step step) {
+  for (const auto& node : step.scene.world.nodes) step.pace().run_ids[node.pod] = node.run_id;
+  step.decision.requeue = Millis(0);
+  return step.enter(State::kRebalancing, "Moving", "moving slots");
+}
+
+Decision follow(Step step, const Plan& plan) {
+  if (plan.refusal) return step.enter(State::kRefused, plan.refusal->rule, plan.refusal->sentence);
+  if (plan.batches.empty()) {
+    return step.enter(State::kSucceeded, "NothingToDo", "the cluster is as the goal asks; nothing was moved");
+  }
+  if (step.spec.execution == Execution::kPlanOnly) {
+    return step.enter(State::kSucceeded, "PlanReady",
+                      fmt::format("plan {} is ready; execution is PlanOnly", plan.hash));
+  }
+  if (auto refused = refuse_unsafe(step, preflight(plan, step.scene.world, step.spec.safety)))
+    return *std::move(refused);
+  if (auto waiting = ask_approval(step, plan)) return *std::move(waiting);
+  if (auto waiting = claim(step)) return *std::move(waiting);
+  return begin(std::move(step));
+}
+
+}  // namespace
+
+Decision prepare(Step step) {
+  if (auto repairing = repair_first(step)) return *std::move(repairing);
+  if (auto refused = refuse_unsafe(step, step.scene.world.findings)) return *std::move(refused);
+  auto& status = step.status();
+  const bool resumed = status.plan && !status.approved_hash.empty();
+  if (resumed) {
+    if (const auto why = drift(*status.plan, step.scene.world))
+      return step.enter(State::kPlanStale, "ClusterChanged", *why);
+  } else {
+    auto plan = make_plan(step.scene.world, step.spec, step.pace().factors);
+    if (!plan) return step.enter(State::kRefused, "InvalidGoal", plan.error().message);
+    status.plan = *std::move(plan);
+  }
+  const Plan plan = *status.plan;
+  return follow(std::move(step), plan);
+}
+
+}  // namespace rebalance

@@ -1,0 +1,48 @@
+// What the states of decide() share: the decision in the making, and small ways to end it. Private to
+// reconcile/.
+#pragma once
+
+#include <string>
+
+#include "reconcile/decide.h"
+
+namespace rebalance {
+
+struct Step {
+  const RedisRebalance& resource;
+  const RebalanceSpec& spec;
+  const Scene& scene;
+  Decision decision;
+
+  RebalanceStatus& status() { return decision.status; }
+  Pace& pace() { return decision.pace; }
+
+  Decision enter(State state, std::string reason, std::string message) {
+    decision.status.state = state;
+    decision.status.reason = std::move(reason);
+    decision.status.message = std::move(message);
+    return std::move(decision);
+  }
+  // The same state again; asked for once more after `requeue`.
+  Decision stay(std::string reason, std::string message, Millis requeue = Millis(1000)) {
+    decision.requeue = requeue;
+    return enter(decision.status.state, std::move(reason), std::move(message));
+  }
+  Decision act(Action action, std::string reason, std::string message) {
+    decision.actions.emplace_back(std::move(action));
+    return stay(std::move(reason), std::move(message), Millis(0));
+  }
+};
+
+// Planning, AwaitingApproval, Waiting: everything before the first write.
+Decision prepare(Step step);
+// Rebalancing.
+Decision move(Step step);
+// Verifying and Observing.
+Decision verify(Step step);
+Decision observe(Step step);
+
+// Remembers a failure and when it may be tried again; true when the budget (safety.maxFailures) is spent.
+bool count_failure(Step& step, const std::string& what);
+
+}  // namespace rebalance

@@ -1,0 +1,58 @@
+// Verifying and Observing: is the cluster what the plan promised, and does it stay so?
+#include <fmt/format.h>
+
+#include "reconcile/preflight.h"
+#include "reconcile/step.h"
+
+namespace rebalance {
+namespace {
+
+// All nodes must agree within this; gossip needs about a second or two on stock timings.
+constexpr auto kAgreement = std::chrono::seconds(30);
+
+std::string skipped_text(const std::map<Slot, std::string>& skipped) {
+  return fmt::format("{} slots stayed where they were; the first, {}: {}", skipped.size(),
+                     skipped.begin()->first, skipped.begin()->second);
+}
+
+Decision finish(Step step) {
+  const auto& skipped = step.pace().skipped;
+  const bool drained = step.spec.goal.type != GoalType::kDrain || skipped.empty();
+  if (!drained) return step.enter(State::kFailed, "SlotsSkipped", skipped_text(skipped));
+  if (!skipped.empty()) return step.enter(State::kSucceeded, "SlotsSkipped", skipped_text(skipped));
+  return step.enter(State::kSucceeded, "Done", "the cluster is as planned and all nodes agree");
+}
+
+Decision not_yet(Step step, const Finding& blocker) {
+  auto& since = step.pace().waiting_since;
+  if (!since) since = step.scene.now;
+  const std::string what =
+      fmt::format("{}: {}", blocker.where.empty() ? blocker.name : blocker.where, blocker.evidence);
+  if (step.scene.now - *since < kAgreement) return step.stay("Converging", what, Millis(250));
+  return step.enter(State::kFailed, "NotConverged",
+                    fmt::format("30 s after the last move: {}; {}", what, blocker.remedy));
+}
+
+}  // namespace
+
+Decision verify(Step step) {
+  if (const Finding* blocker = first_blocker(step.scene.world.findings))
+    return not_yet(std::move(step), *blocker);
+  step.pace().waiting_since.reset();
+  if (!step.scene.observe_asked) return finish(std::move(step));
+  step.pace().observing_since = step.scene.now;
+  return step.enter(State::kObserving, "Observing",
+                    fmt::format("watching for {} s", step.spec.observe_seconds));
+}
+
+Decision observe(Step step) {
+  if (const Finding* blocker = first_blocker(step.scene.world.findings))
+    return not_yet(std::move(step), *blocker);
+  step.pace().waiting_since.reset();
+  const auto since = step.pace().observing_since.value_or(step.scene.now);
+  if (step.scene.now - since >= std::chrono::seconds(step.spec.observe_seconds))
+    return finish(std::move(step));
+  return step.stay("Observing", fmt::format("watching for {} s", step.spec.observe_seconds));
+}
+
+}  // namespace rebalance
