@@ -10,7 +10,7 @@
 
 namespace rebalance {
 
-struct PairProgress {
+struct PairView {
   PodName source, target;
   int slots_done = 0, slots_total = 0;
   std::int64_t keys_done = 0, keys_total = 0;   // totals are estimates
@@ -20,7 +20,7 @@ struct PairProgress {
   bool running = false;
 };
 
-struct PodMemory {
+struct PodView {
   PodName pod;
   Bytes limit = 0, ceiling = 0;
   Bytes base = 0;  // now: max of RSS and, where readable, the cgroup's working set
@@ -30,8 +30,8 @@ struct PodMemory {
 struct RunView {
   State state = State::kPlanning;
   std::string reason, message;
-  std::vector<PairProgress> pairs;
-  std::vector<PodMemory> pods;  // sorted by pod
+  std::vector<PairView> pairs;
+  std::vector<PodView> pods;  // sorted by pod
   Bytes bytes_done = 0, bytes_total = 0;
   int slots_done = 0, slots_total = 0;
   double bytes_per_second = 0;
@@ -48,7 +48,7 @@ struct Summary {
   Bytes bytes_moved = 0;
   double moving_seconds = 0;  // first writing command to last agreement
   double total_seconds = 0;
-  std::vector<PodMemory> pods;
+  std::vector<PodView> pods;
   std::vector<Failure> failures;
   int exit_code = 0;          // docs/cli.md
 };
