@@ -66,6 +66,7 @@ struct MemoryReading {
   Bytes dataset = 0;     // used_memory_dataset
   Bytes replication_backlog = 0;
   Bytes lazyfree_pending = 0;  // objects
+  Bytes last_cow = 0;          // the larger of rdb_last_cow_size and aof_last_cow_size: what its last fork copied
   std::int64_t evicted_keys = 0;
   Bytes base() const { return rss > working_set ? rss : working_set; }
 };

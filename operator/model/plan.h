@@ -45,11 +45,19 @@ struct NodeForecast {
   std::int64_t keys_before = 0, keys_after = 0;
 };
 
-// A way out that was computed to be enough.
+// Slots for one pod: what a goal of type Move lists.
+struct SlotsTo {
+  SlotSet slots;
+  PodName pod;
+};
+
+// A way out that was computed to be enough: make_plan with it applied gives a plan.
 struct Remedy {
-  std::string kind;      // RaiseLimit | AddShard | LowerMinFree | PartOfGoal | RaiseMaxmemory
-  PodName pod;           // where it applies, if at one place
-  std::int64_t value = 0;  // bytes, percent or slots, by kind
+  std::string kind;        // RaiseLimit | AddShard | LowerMinFree | PartOfGoal | RaiseMaxmemory
+  PodName pod;             // where it applies, if at one place
+  std::vector<PodName> pods;  // RaiseLimit, RaiseMaxmemory: all of them get `value`
+  std::int64_t value = 0;  // bytes, shards, percent or slots, by kind
+  std::vector<SlotsTo> part;  // PartOfGoal: the goal Move that fits
   std::string sentence;
 };
 

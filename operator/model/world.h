@@ -13,6 +13,10 @@ namespace rebalance {
 struct WorldNode {
   NodeId id;
   PodName pod;
+  std::string run_id;  // another one means another process: a restart
+  int restart_count = 0;
+  bool oom_killed = false;
+  bool deleting = false;
   std::string zone;
   Role role = Role::kPrimary;
   NodeId primary;  // of a replica
@@ -35,6 +39,7 @@ struct WorldNode {
 struct World {
   std::vector<WorldNode> nodes;  // sorted by id
   SlotSizes sizes;               // of the whole cluster
+  std::map<Slot, Bytes> big_keys;  // slots with a key known to be big -> MEMORY USAGE of the biggest
   std::vector<Finding> findings;
   const WorldNode* find(const NodeId& id) const;
   const WorldNode* find_pod(const PodName& pod) const;

@@ -1,0 +1,85 @@
+#include "model/world.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace rebalance {
+namespace {
+
+WorldNode slim(const NodeState& node) {
+  WorldNode row;
+  row.id = node.id;
+  row.pod = node.pod;
+  row.role = node.role;
+  row.primary = node.primary;
+  row.version = node.version;
+  row.slots = node.slots;
+  row.keys = node.keys;
+  row.memory = node.memory;
+  row.maxmemory_policy = node.maxmemory_policy;
+  row.aof_enabled = node.aof_enabled;
+  row.save_points = node.save_points;
+  row.child_running = node.child_running;
+  row.in_sync = node.role == Role::kPrimary || node.primary_link_up;
+  row.allow_replica_migration = node.allow_replica_migration;
+  row.cluster_node_timeout_millis = node.cluster_node_timeout_millis;
+  return row;
+}
+
+void add_pod(WorldNode& row, const PodState& pod) {
+  row.zone = pod.zone;
+  row.limit = pod.limit;
+  row.request = pod.request;
+}
+
+void add_lag(WorldNode& row, const NodeState& replica, const ClusterState& cluster) {
+  const auto primary = std::ranges::find(cluster.nodes, replica.primary, &NodeState::id);
+  if (primary == cluster.nodes.end()) return;
+  row.lag = std::max<Bytes>(0, primary->replication_offset - replica.replication_offset);
+}
+
+}  // namespace
+
+const WorldNode* World::find(const NodeId& id) const {
+  const auto found = std::ranges::lower_bound(nodes, id, {}, &WorldNode::id);
+  return found != nodes.end() && found->id == id ? &*found : nullptr;
+}
+
+const WorldNode* World::find_pod(const PodName& pod) const {
+  const auto found = std::ranges::find(nodes, pod, &WorldNode::pod);
+  return found != nodes.end() ? &*found : nullptr;
+}
+
+std::vector<const WorldNode*> World::primaries() const {
+  std::vector<const WorldNode*> found;
+  for (const auto& node : nodes) {
+    if (node.role == Role::kPrimary) found.push_back(&node);
+  }
+  return found;
+}
+
+std::vector<const WorldNode*> World::replicas_of(const NodeId& id) const {
+  std::vector<const WorldNode*> found;
+  for (const auto& node : nodes) {
+    if (node.role == Role::kReplica && node.primary == id) found.push_back(&node);
+  }
+  return found;
+}
+
+World make_world(const ClusterState& cluster, const std::vector<PodState>& pods, SlotSizes sizes) {
+  std::map<PodName, const PodState*> by_name;
+  for (const auto& pod : pods) by_name[pod.name] = &pod;
+
+  World world;
+  for (const auto& node : cluster.nodes) {
+    auto& row = world.nodes.emplace_back(slim(node));
+    if (const auto pod = by_name.find(node.pod); pod != by_name.end()) add_pod(row, *pod->second);
+    if (node.role == Role::kReplica) add_lag(row, node, cluster);
+  }
+  std::ranges::sort(world.nodes, {}, &WorldNode::id);
+  world.sizes = std::move(sizes);
+  world.findings = cluster.findings;
+  return world;
+}
+
+}  // namespace rebalance
