@@ -3,7 +3,8 @@
 
 namespace rebalance {
 
-// Standard output carries the answer, standard error all else. Throws nothing: what escapes is reported and is 1.
+// Standard output carries the answer, standard error all else. Throws nothing: what escapes is reported and
+// is 1.
 int run_program(int argc, const char* const* argv);
 
 }  // namespace rebalance

@@ -1,0 +1,221 @@
+#include "cli/options.h"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <string_view>
+
+#include "cli/completion.h"
+
+namespace rebalance {
+namespace {
+
+constexpr const char* kProgram = "redis-rebalance";
+constexpr int kUsageError = 2;
+
+constexpr const char* kPlanHelp =
+    R"(Shows what would be moved, in which order and what it costs, or why nothing may be; changes nothing.
+
+Example:
+  kubectl get pods -l app=redis-cluster -o yaml > pods.yaml
+  redis-rebalance plan -f rebalance.yaml -f pods.yaml
+  redis-rebalance plan -f rebalance.yaml -f pods.yaml --save world.json
+  redis-rebalance plan -f bigger-limits.yaml --from world.json)";
+constexpr const char* kRunHelp =
+    R"(Rebalances: plans, waits for no one but asks for approval as the spec says, moves, verifies. Run again after
+a stop or a crash, it goes on where it was.
+
+Example:
+  redis-rebalance run -f rebalance.yaml -f pods.yaml --state ./state
+  redis-rebalance run -f rebalance.yaml -f pods.yaml --plan-hash 41d8c3a0b2e67f95)";
+constexpr const char* kCheckHelp =
+    R"(Pre-flight: what stands in the way, with evidence and remedy, and whether the cluster as it stands has the
+memory to rebalance, to take over a lost primary and to persist; changes nothing.
+
+Example:
+  redis-rebalance check -f rebalance.yaml -f pods.yaml
+  redis-rebalance check -f rebalance.yaml -f pods.yaml --big-keys
+  redis-rebalance check -f rebalance.yaml -f pods.yaml --verify   # the gate after a move)";
+constexpr const char* kVersionHelp = "Prints the version.\n\nExample:\n  redis-rebalance version";
+constexpr const char* kCompletionHelp = R"(Prints a completion script.
+
+Example:
+  source <(redis-rebalance completion bash)
+  redis-rebalance completion zsh > ~/.zfunc/_redis-rebalance)";
+constexpr const char* kFooter =
+    R"(Exit codes: 0 done or nothing to do, 1 a bug, 2 usage or invalid input, 3 refused, 4 failed while moving,
+5 stopped on request, 6 waiting for approval.)";
+
+CLI::Validator one_of(std::vector<std::string> choices) {
+  return {[choices](const std::string& text) {
+            if (std::ranges::find(choices, text) != choices.end()) return std::string();
+            return "\"" + text + "\" is none of " + CLI::detail::join(choices, ", ");
+          },
+          "", "choice"};
+}
+
+Output output_named(const std::string& name) {
+  return name == "json" ? Output::kJson : name == "yaml" ? Output::kYaml : Output::kText;
+}
+
+std::string plan_hash_problem(const std::string& text) {
+  const bool good = text.size() == 16 && text.find_first_not_of("0123456789abcdef") == std::string::npos;
+  return good ? "" : "a plan hash is 16 hex digits, as `plan` prints it";
+}
+
+// CLI11 with its values beside it; `options` is written while parsing.
+struct Grammar {
+  Options options;
+  CLI::App app{"Rebalances Redis Cluster and Valkey without pushing a pod over its memory limit.", kProgram};
+
+  Grammar() {
+    app.require_subcommand(1);
+    app.footer(kFooter);
+    app.add_flag("-v,--verbose", options.verbose, "say on standard error what is done");
+    app.fallthrough();
+    plan(command(Command::kPlan, "plan", "Show what would be moved", kPlanHelp));
+    run(command(Command::kRun, "run", "Rebalance", kRunHelp));
+    check(command(Command::kCheck, "check", "Look for what stands in the way", kCheckHelp));
+    command(Command::kVersion, "version", "Print the version", kVersionHelp);
+    completion(command(Command::kCompletion, "completion", "Print a completion script", kCompletionHelp));
+  }
+
+ private:
+  CLI::App* command(Command which, const char* name, const char* line, const char* help) {
+    auto* made = app.add_subcommand(name, line);
+    made->footer(std::string(help));
+    made->callback([this, which] { options.command = which; });
+    return made;
+  }
+
+  void files(CLI::App* to, const char* what) {
+    to->add_option("-f,--filename", options.files, what)
+        ->type_name("FILE")
+        ->expected(1)
+        ->allow_extra_args(false)
+        ->take_all();
+  }
+
+  void output(CLI::App* to, const std::vector<std::string>& formats) {
+    to->add_option_function<std::string>(
+          "-o,--output", [this](const std::string& name) { options.output = output_named(name); },
+          "how the answer is written")
+        ->check(one_of(formats))
+        ->type_name(CLI::detail::join(formats, "|"));
+  }
+
+  void plan(CLI::App* to) {
+    files(to, "a file, a folder or - of Kubernetes YAML or JSON; repeatable");
+    output(to, {"table", "json", "yaml"});
+    to->add_option("--save", options.save, "keep what was observed in this file")->type_name("FILE");
+    to->add_option("--from", options.from, "plan on what --save kept instead of on servers")
+        ->type_name("FILE");
+  }
+
+  void run(CLI::App* to) {
+    files(to, "a file, a folder or - of Kubernetes YAML or JSON; repeatable");
+    output(to, {"text", "json"});
+    to->add_option("--plan-hash", options.plan_hash, "approve the plan with this hash")
+        ->type_name("HASH")
+        ->check(CLI::Validator(plan_hash_problem, "", "hash"));
+    to->add_option("--state", options.state, "keep here what must outlive a run: approval, attempts, journal")
+        ->type_name("DIR");
+    to->add_flag("--observe", options.observe, "stay for spec.observeSeconds after the verification");
+    to->add_option("--wait", options.wait_seconds, "how long to wait for another executor's claim")
+        ->type_name("SECONDS")
+        ->check(CLI::Range(0, 86400));
+  }
+
+  void check(CLI::App* to) {
+    files(to, "a file, a folder or - of Kubernetes YAML or JSON; repeatable");
+    output(to, {"table", "json", "yaml"});
+    to->add_flag("--big-keys", options.big_keys,
+                 "list every key over bigKeys.thresholdBytes in slots that would move");
+    to->add_flag("--verify", options.verify, "the gate after a move: covered, closed, agreed, goal reached");
+  }
+
+  void completion(CLI::App* to) {
+    to->add_option("shell", options.shell, "bash or zsh")->required()->check(one_of({"bash", "zsh"}));
+  }
+};
+
+Parsed usage_error(const std::string& problem, const CLI::App& app) {
+  std::string command = kProgram;
+  for (const auto* used : app.get_subcommands()) command += " " + used->get_name();
+  return {std::nullopt, std::string(kProgram) + ": " + problem + "; see " + command + " --help\n",
+          kUsageError};
+}
+
+// CLI11 only says that a command is missing.
+std::string missing_command(int argc, const char* const* argv) {
+  for (int i = 1; i < argc; ++i) {
+    if (!std::string_view(argv[i]).starts_with("-"))
+      return "there is no command \"" + std::string(argv[i]) + "\"";
+  }
+  return "name a command: plan, run, check, version or completion";
+}
+
+// What CLI11 cannot say in a grammar; empty: all is well.
+std::string contradiction(const Options& options) {
+  const bool reads = options.command != Command::kVersion && options.command != Command::kCompletion;
+  if (reads && options.files.empty()) {
+    return "no -f: name the file or folder with the RedisRebalance and the Pods (- reads standard input)";
+  }
+  if (!options.from.empty() && !options.save.empty())
+    return "--save keeps what servers say, --from asks none: use one of them";
+  if (options.big_keys && options.verify) return "--big-keys looks ahead, --verify back: use one of them";
+  return "";
+}
+
+OptionShape shape_of(const CLI::Option& option) {
+  OptionShape shape;
+  for (const auto& name : option.get_snames()) shape.names.push_back("-" + name);
+  for (const auto& name : option.get_lnames()) shape.names.push_back("--" + name);
+  shape.description = option.get_description();
+  shape.repeatable = option.get_multi_option_policy() == CLI::MultiOptionPolicy::TakeAll;
+  const auto type = option.get_type_name();
+  if (type.empty() || option.get_items_expected_max() == 0) return shape;
+  shape.takes = type == "FILE" ? Takes::kFile : type == "DIR" ? Takes::kFolder : Takes::kText;
+  if (type.find('|') == std::string::npos) return shape;
+  shape.takes = Takes::kChoice;
+  shape.choices = CLI::detail::split(type, '|');
+  return shape;
+}
+
+std::vector<CommandShape> shapes_of(const CLI::App& app) {
+  std::vector<CommandShape> shapes;
+  for (const auto* command : app.get_subcommands({})) {
+    CommandShape shape{command->get_name(), command->get_description(), {}, {}};
+    for (const auto* option : command->get_options()) {
+      if (!option->get_positional()) shape.options.push_back(shape_of(*option));
+    }
+    if (shape.name == "completion") shape.words = {"bash", "zsh"};
+    shapes.push_back(std::move(shape));
+  }
+  return shapes;
+}
+
+}  // namespace
+
+Parsed parse_options(int argc, const char* const* argv) {
+  Grammar grammar;
+  try {
+    grammar.app.parse(argc, argv);
+  } catch (const CLI::CallForHelp&) {
+    return {std::nullopt, grammar.app.help(), 0};
+  } catch (const CLI::Error& problem) {
+    const bool none = grammar.app.get_subcommands().empty();
+    return usage_error(none ? missing_command(argc, argv) : problem.what(), grammar.app);
+  }
+  if (auto problem = contradiction(grammar.options); !problem.empty()) {
+    return {std::nullopt, std::string(kProgram) + ": " + problem + "\n", kUsageError};
+  }
+  return {std::move(grammar.options), "", 0};
+}
+
+std::string completion_script(const std::string& shell) {
+  const Grammar grammar;
+  const auto shapes = shapes_of(grammar.app);
+  return shell == "zsh" ? zsh_completion(kProgram, shapes) : bash_completion(kProgram, shapes);
+}
+
+}  // namespace rebalance

@@ -1,0 +1,38 @@
+// What was typed, as a value. The only user of CLI11 is options.cpp.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace rebalance {
+
+enum class Command { kPlan, kRun, kCheck, kVersion, kCompletion };
+enum class Output { kText, kJson, kYaml };
+
+struct Options {
+  Command command = Command::kPlan;
+  bool verbose = false;
+  Output output = Output::kText;
+  std::vector<std::string> files;  // -f, as typed
+
+  std::string save, from;        // plan
+  std::string plan_hash, state;  // run
+  bool observe = false;
+  int wait_seconds = 30;
+  bool big_keys = false, verify = false;  // check
+  std::string shell;                      // completion: bash or zsh
+};
+
+// Either options, or a text that answers all by itself (help, a usage error) with its exit code.
+struct Parsed {
+  std::optional<Options> options;
+  std::string text;
+  int exit_code = 0;
+};
+Parsed parse_options(int argc, const char* const* argv);
+
+// A script for bash or zsh, made from the same description as the options themselves.
+std::string completion_script(const std::string& shell);
+
+}  // namespace rebalance
