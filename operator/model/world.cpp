@@ -10,6 +10,7 @@ WorldNode slim(const NodeState& node) {
   WorldNode row;
   row.id = node.id;
   row.pod = node.pod;
+  row.run_id = node.run_id;
   row.role = node.role;
   row.primary = node.primary;
   row.version = node.version;
@@ -30,6 +31,9 @@ void add_pod(WorldNode& row, const PodState& pod) {
   row.zone = pod.zone;
   row.limit = pod.limit;
   row.request = pod.request;
+  row.restart_count = pod.restart_count;
+  row.oom_killed = pod.oom_killed;
+  row.deleting = pod.deleting;
 }
 
 void add_lag(WorldNode& row, const NodeState& replica, const ClusterState& cluster) {

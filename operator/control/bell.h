@@ -1,0 +1,32 @@
+// Wakes the controller: something ended, or it is time to look again. Thread-safe.
+#pragma once
+
+#include <condition_variable>
+#include <mutex>
+#include <stop_token>
+
+#include "base/clock.h"
+
+namespace rebalance {
+
+class Bell {
+ public:
+  void ring() {
+    const std::scoped_lock lock(mutex_);
+    rung_ = true;
+    condition_.notify_all();
+  }
+  // Until rung (also before the call), stopped, or `limit` has passed.
+  void wait(std::stop_token stop, Millis limit) {
+    std::unique_lock lock(mutex_);
+    condition_.wait_for(lock, stop, limit, [this] { return rung_; });
+    rung_ = false;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable_any condition_;
+  bool rung_ = false;
+};
+
+}  // namespace rebalance

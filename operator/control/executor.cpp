@@ -1,0 +1,120 @@
+#include "control/executor.h"
+
+#include <algorithm>
+#include <cmath>
+#include <iterator>
+
+#include "redis/observe.h"
+
+namespace rebalance {
+namespace {
+
+constexpr Millis kBetweenReadings{110};  // the servers sample their RSS each 100 ms
+constexpr int kMostReadings = 20;
+constexpr double kSteady = 0.01;
+
+bool steady(const MemoryReading& before, const MemoryReading& now) {
+  const auto moved = std::abs(static_cast<double>(now.rss - before.rss));
+  return now.lazyfree_pending == 0 && moved <= kSteady * static_cast<double>(now.rss);
+}
+
+// Reads until nothing is being freed and RSS stands still; the last reading, or nothing when the node does not answer.
+std::optional<MemoryReading> settled(const PairEnd& node, std::stop_token stop) {
+  auto connection = Connection::open(node.access);
+  if (!connection) return std::nullopt;
+  std::optional<MemoryReading> last;
+  for (int i = 0; i < kMostReadings && !stop.stop_requested(); i++) {
+    const auto reading = read_memory(*connection);
+    if (!reading) return last;
+    if (last && steady(*last, *reading)) return *reading;
+    last = *reading;
+    std::this_thread::sleep_for(kBetweenReadings);
+  }
+  return last;
+}
+
+std::optional<Bytes> used_now(const PairEnd& node) {
+  auto connection = Connection::open(node.access);
+  if (!connection) return std::nullopt;
+  const auto reading = read_memory(*connection);
+  return reading ? std::optional(reading->used) : std::nullopt;
+}
+
+BatchEnd told(const BatchJob& job, const BatchResult& result) {
+  BatchEnd end{job.batch, result.left_open, {}, result.error, 0};
+  for (const auto& skipped : result.skipped) end.skipped.emplace(skipped.slot, skipped.reason);
+  return end;
+}
+
+}  // namespace
+
+Executor::~Executor() {
+  stop_all();
+  std::vector<std::jthread> threads;
+  {
+    const std::scoped_lock lock(mutex_);
+    for (auto& [index, run] : runs_) threads.push_back(std::move(run.thread));
+    std::ranges::move(leaving_, std::back_inserter(threads));
+    leaving_.clear();
+  }  // the threads need the lock to end; they are joined here, after it
+}
+
+void Executor::start(BatchJob job) {
+  const std::scoped_lock lock(mutex_);
+  const int index = job.batch.index;
+  auto& run = runs_[index];
+  run.batch = job.batch;
+  run.progress = {job.batch.source, job.batch.target, index, 0, job.batch.slots.size(), 0, 0};
+  run.thread = std::jthread([this, job = std::move(job)](std::stop_token stop) { work(job, stop); });
+}
+
+void Executor::work(const BatchJob& job, std::stop_token stop) {
+  const auto before = used_now(job.target);
+  const BatchResult result = run_batch(job, hooks(), stop);
+  BatchEnd end = told(job, result);
+  const auto after = settled(job.target, stop);
+  settled(job.source, stop);
+  if (before && after) end.grown = after->used - *before;
+  {
+    const std::scoped_lock lock(mutex_);
+    finished_.push_back({std::move(end), result});
+    const auto run = runs_.find(job.batch.index);
+    leaving_.push_back(std::move(run->second.thread));
+    runs_.erase(run);
+  }
+  bell_.ring();
+}
+
+void Executor::stop_all() {
+  const std::scoped_lock lock(mutex_);
+  for (auto& [index, run] : runs_) run.thread.request_stop();
+}
+
+std::vector<Batch> Executor::running() const {
+  const std::scoped_lock lock(mutex_);
+  std::vector<Batch> batches;
+  for (const auto& [index, run] : runs_) batches.push_back(run.batch);
+  return batches;
+}
+
+std::vector<FinishedBatch> Executor::take_finished() {
+  std::vector<std::jthread> ended;
+  const std::scoped_lock lock(mutex_);
+  ended.swap(leaving_);
+  return std::exchange(finished_, {});
+}
+
+std::vector<PairProgress> Executor::progress_of_running() const {
+  const std::scoped_lock lock(mutex_);
+  std::vector<PairProgress> all;
+  for (const auto& [index, run] : runs_) all.push_back(run.progress);
+  return all;
+}
+
+void Executor::progress(const PairProgress& progress) {
+  const std::scoped_lock lock(mutex_);
+  const auto run = runs_.find(progress.batch);
+  if (run != runs_.end()) run->second.progress = progress;
+}
+
+}  // namespace rebalance

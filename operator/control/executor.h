@@ -1,0 +1,58 @@
+// The batches that run: a thread each, their progress, and how they ended.
+//
+// Thread-safe. A batch counts as running until the readings of its two ends have settled, so that what is decided next
+// rests on steady numbers.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "control/bell.h"
+#include "migrate/runner.h"
+#include "reconcile/decide.h"
+
+namespace rebalance {
+
+struct FinishedBatch {
+  BatchEnd end;
+  BatchResult result;
+};
+
+class Executor : public ProgressSink {
+ public:
+  // `hooks.progress` is the executor's own business; the other members must outlive it.
+  Executor(Gate& gate, IntentLog& intents, Bell& bell) : gate_(gate), intents_(intents), bell_(bell) {}
+  ~Executor() override;  // stops at the next safe point and waits
+
+  void start(BatchJob job);
+  void stop_all();
+  std::vector<Batch> running() const;
+  std::vector<FinishedBatch> take_finished();
+  std::vector<PairProgress> progress_of_running() const;
+  Hooks hooks() { return {gate_, intents_, ownership_, *this}; }
+
+  void progress(const PairProgress& progress) override;
+
+ private:
+  struct Run {
+    Batch batch;
+    PairProgress progress;
+    std::jthread thread;
+  };
+  void work(const BatchJob& job, std::stop_token stop);
+  void forget(int batch);
+
+  Gate& gate_;
+  IntentLog& intents_;
+  Bell& bell_;
+  std::mutex ownership_;
+  mutable std::mutex mutex_;
+  std::map<int, Run> runs_;                // by Batch::index
+  std::vector<std::jthread> leaving_;      // threads that have told their end
+  std::vector<FinishedBatch> finished_;
+};
+
+}  // namespace rebalance

@@ -1,0 +1,50 @@
+// Watches the memory of every pod that a run touches, on connections of its own: INFO memory each 250 ms.
+//
+// A pod above its flood mark is told until it is below again; one that does not answer keeps its last reading. The
+// peaks are those of the readings: what came and went between two of them is not seen. Thread-safe.
+#pragma once
+
+#include <map>
+#include <mutex>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "control/report.h"
+#include "plan/headroom.h"
+#include "redis/connection.h"
+
+namespace rebalance {
+
+struct WatchedNode {
+  NodeId id;
+  PodName pod;
+  ConnectOptions access;
+  Walls walls{};
+};
+
+class Sampler {
+ public:
+  explicit Sampler(std::vector<WatchedNode> nodes);
+
+  std::map<NodeId, MemoryReading> latest() const;
+  std::vector<PodView> pods() const;         // sorted by pod
+  std::optional<std::string> flood() const;  // a sentence while any pod is above its flood mark
+
+ private:
+  void sample(std::size_t index, const std::stop_token& stop);
+  void take(std::size_t index, const MemoryReading& reading);
+
+  struct Seen {
+    std::optional<MemoryReading> latest;
+    Bytes peak = 0;
+  };
+  std::vector<WatchedNode> nodes_;
+  mutable std::mutex mutex_;
+  std::vector<Seen> seen_;
+  std::vector<std::jthread> threads_;  // last: they end before what they use
+};
+
+}  // namespace rebalance

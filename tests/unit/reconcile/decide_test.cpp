@@ -1,0 +1,272 @@
+#include "reconcile/decide.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+namespace rebalance {
+namespace {
+
+using ::testing::HasSubstr;
+
+constexpr Bytes kSlotBytes = 10 * kKiB;
+
+std::string id_of(int node) { return std::string(39, '0') + std::to_string(node); }
+
+WorldNode primary(int number, const char* slots, Bytes limit = 512 * kMiB) {
+  WorldNode node;
+  node.id = id_of(number);
+  node.pod = "redis-" + std::to_string(number);
+  node.run_id = "life-1";
+  node.slots = SlotSet::parse(slots).value();
+  node.limit = limit;
+  node.aof_enabled = true;
+  node.memory.used = node.slots.size() * kSlotBytes + 2 * kMiB;
+  node.memory.rss = node.memory.used * 108 / 100;
+  node.keys = node.slots.size();
+  return node;
+}
+
+// Two full primaries and an empty third, 160 MiB in all.
+Scene two_and_an_empty_one() {
+  Scene scene;
+  scene.world.nodes = {primary(0, "0-8191"), primary(1, "8192-16383"), primary(2, "")};
+  scene.world.sizes.bytes.fill(kSlotBytes);
+  scene.world.sizes.keys.fill(1);
+  scene.now = Instant(std::chrono::seconds(1000));
+  scene.wall_time = "2026-01-01T00:00:00Z";
+  return scene;
+}
+
+RedisRebalance balance() {
+  RedisRebalance resource;
+  resource.name = "test";
+  resource.spec.approval.mode = ApprovalMode::kAutomatic;
+  resource.spec.safety.replicas = Requirement::kIgnore;
+  return resource;
+}
+
+template <typename Kind>
+int count(const Decision& decision) {
+  return static_cast<int>(
+      std::ranges::count_if(decision.actions, [](const Action& action) { return std::holds_alternative<Kind>(action); }));
+}
+
+// Gives a decision's outcome back as the next scene: what decide asked for happens at once.
+struct Drive {
+  RedisRebalance resource = balance();
+  Scene scene = two_and_an_empty_one();
+  RebalanceStatus status;
+  Pace pace;
+  Decision last;
+
+  Decision& once() {
+    last = decide(resource, status, pace, scene);
+    status = last.status;
+    pace = last.pace;
+    scene.ended.clear();
+    scene.repaired = false;
+    scene.repair_error.reset();
+    scene.now += std::chrono::seconds(1);
+    return last;
+  }
+  void obey() {
+    for (const auto& action : last.actions) {
+      if (std::holds_alternative<TakeClaim>(action)) scene.claim_held = scene.claimed_by.empty();
+      if (const auto* start = std::get_if<StartBatch>(&action)) complete(start->batch);
+      if (std::holds_alternative<RepairOpen>(action)) scene.repaired = true, scene.journal_slots = {};
+      if (std::holds_alternative<StopBatches>(action)) scene.running.clear();
+    }
+  }
+  void complete(const Batch& batch) {
+    for (auto& node : scene.world.nodes) {
+      if (node.id == batch.source) node.slots.remove(batch.slots);
+      if (node.id == batch.target) node.slots.add(batch.slots);
+    }
+    scene.ended.push_back({batch, {}, {}, std::nullopt, batch.bytes});
+  }
+  State until_final(int most = 200) {
+    for (int i = 0; i < most && !is_final(status.state); i++) once(), obey();
+    return status.state;
+  }
+  void until(State state) {
+    for (int i = 0; i < 50 && status.state != state; i++) once(), obey();
+    ASSERT_EQ(status.state, state) << status.message;
+  }
+};
+
+TEST(Decide, AnUnevenClusterIsPlannedClaimedMovedVerifiedAndDone) {
+  Drive drive;
+  EXPECT_EQ(drive.until_final(), State::kSucceeded) << drive.status.message;
+  EXPECT_GT(drive.scene.world.nodes[2].slots.size(), 5000);
+}
+
+TEST(Decide, WhatIsBalancedSucceedsWithoutAClaim) {
+  Drive drive;
+  drive.scene.world.nodes = {primary(0, "0-8191"), primary(1, "8192-16383")};
+  drive.once();
+  EXPECT_EQ(drive.status.state, State::kSucceeded);
+  EXPECT_EQ(drive.status.reason, "NothingToDo");
+  EXPECT_TRUE(drive.last.actions.empty());
+}
+
+TEST(Decide, NothingIsMovedBeforeTheClaimIsHeld) {
+  Drive drive;
+  drive.once();
+  EXPECT_EQ(count<TakeClaim>(drive.last), 1);
+  EXPECT_EQ(count<StartBatch>(drive.last), 0);
+}
+
+TEST(Decide, ALiveClaimOfAnotherMeansWaitingAndSaysWho) {
+  Drive drive;
+  drive.scene.claimed_by = "laptop since 10:00";
+  drive.once();
+  EXPECT_EQ(drive.status.state, State::kWaiting);
+  EXPECT_EQ(drive.status.reason, "WaitingForCluster");
+  EXPECT_THAT(drive.status.message, HasSubstr("laptop since 10:00"));
+  drive.scene.claimed_by.clear();
+  EXPECT_EQ(drive.until_final(), State::kSucceeded);
+}
+
+TEST(Decide, APlanAboveTheThresholdWaitsForItsHash) {
+  Drive drive;
+  drive.resource.spec.approval = {ApprovalMode::kThreshold, 100, kGiB, ""};
+  drive.once();
+  ASSERT_EQ(drive.status.state, State::kAwaitingApproval);
+  EXPECT_THAT(drive.status.message, HasSubstr(drive.status.plan->hash));
+  drive.resource.spec.approval.plan_hash = drive.status.plan->hash;
+  EXPECT_EQ(drive.until_final(), State::kSucceeded);
+}
+
+TEST(Decide, AnApprovalOfAnotherPlanIsStale) {
+  Drive drive;
+  drive.resource.spec.approval.plan_hash = "feedfeedfeedfeed";
+  drive.once();
+  EXPECT_EQ(drive.status.state, State::kPlanStale);
+}
+
+TEST(Decide, PlanOnlyNeverExecutes) {
+  Drive drive;
+  drive.resource.spec.execution = Execution::kPlanOnly;
+  drive.once();
+  EXPECT_EQ(drive.status.state, State::kSucceeded);
+  EXPECT_EQ(drive.status.reason, "PlanReady");
+  EXPECT_TRUE(drive.last.actions.empty());
+}
+
+TEST(Decide, ABlockerRefusesWithItsEvidenceAndRemedy) {
+  Drive drive;
+  drive.scene.world.findings.push_back({Severity::kBlocker, "OpenSlots", "redis-1", "slot 7 is migrating", "finish it"});
+  drive.once();
+  EXPECT_EQ(drive.status.state, State::kRefused);
+  EXPECT_EQ(drive.status.reason, "OpenSlots");
+  EXPECT_THAT(drive.status.message, HasSubstr("redis-1: slot 7 is migrating; finish it"));
+}
+
+TEST(Decide, APrimaryWithoutReplicasIsRefusedWhenTheSpecRequiresThem) {
+  Drive drive;
+  drive.resource.spec.safety.replicas = Requirement::kRequire;
+  drive.once();
+  EXPECT_EQ(drive.status.state, State::kRefused);
+  EXPECT_EQ(drive.status.reason, "ReplicasNotInSync");
+}
+
+TEST(Decide, AStopLetsRunningBatchesEndAndStartsNothing) {
+  Drive drive;
+  drive.until(State::kRebalancing);
+  drive.once();
+  ASSERT_GE(count<StartBatch>(drive.last), 1);
+  drive.scene.running = {std::get<StartBatch>(drive.last.actions.front()).batch};
+  drive.scene.stop_asked = true;
+  drive.once();
+  EXPECT_EQ(count<StopBatches>(drive.last), 1);
+  EXPECT_EQ(count<StartBatch>(drive.last), 0);
+}
+
+TEST(Decide, WhatTheJournalHoldsOpenIsRepairedBeforeAnythingElse) {
+  Drive drive;
+  drive.scene.journal_slots = SlotSet::parse("5").value();
+  drive.scene.open_slots = drive.scene.journal_slots;
+  drive.once();
+  EXPECT_EQ(count<TakeClaim>(drive.last), 1);
+  drive.obey();
+  drive.once();
+  EXPECT_EQ(count<RepairOpen>(drive.last), 1);
+}
+
+TEST(Decide, ARestartInTheMiddleStopsRepairsAndAsksAPerson) {
+  Drive drive;
+  drive.until(State::kRebalancing);
+  drive.scene.world.nodes[2].run_id = "life-2";
+  drive.scene.journal_slots = SlotSet::parse("5").value();
+  drive.once();
+  EXPECT_EQ(count<RepairOpen>(drive.last), 1);
+  drive.obey();
+  drive.once();
+  EXPECT_EQ(drive.status.state, State::kFailed);
+  EXPECT_THAT(drive.status.message, HasSubstr("redis-2 restarted"));
+}
+
+TEST(Decide, FailuresAreSpacedAndTheirBudgetEnds) {
+  Drive drive;
+  drive.until(State::kRebalancing);
+  drive.once();
+  const Batch batch = std::get<StartBatch>(drive.last.actions.front()).batch;
+  for (int attempt = 1; attempt <= drive.resource.spec.safety.max_failures; attempt++) {
+    drive.scene.ended = {{batch, {}, {}, Error{ErrorCode::kUnavailable, "connection refused"}, 0}};
+    drive.once();
+    EXPECT_EQ(count<StartBatch>(drive.last), 0) << "no start right after failure " << attempt;
+    drive.scene.now += std::chrono::seconds(90);
+  }
+  EXPECT_EQ(drive.status.state, State::kFailed);
+  EXPECT_THAT(drive.status.message, HasSubstr("connection refused"));
+}
+
+TEST(Decide, ASlotThatWasSkippedIsNotTriedAgainAndIsNamed) {
+  Drive drive;
+  drive.until(State::kRebalancing);
+  drive.once();
+  Batch batch = std::get<StartBatch>(drive.last.actions.front()).batch;
+  const Slot big = batch.slots.ranges().front().first;
+  Batch moved = batch;
+  moved.slots.remove({big, big});
+  drive.complete(moved);
+  drive.scene.ended.back().skipped = {{big, "a key of 900Mi"}};
+  EXPECT_EQ(drive.until_final(), State::kSucceeded);
+  EXPECT_EQ(drive.status.reason, "SlotsSkipped");
+  EXPECT_THAT(drive.status.message, HasSubstr("a key of 900Mi"));
+}
+
+TEST(Decide, AnApprovedPlanIsResumedAndOneThatNoLongerFitsTheClusterIsStale) {
+  Drive drive;
+  drive.until(State::kRebalancing);
+  RebalanceStatus recorded = drive.status;
+  recorded.state = State::kPlanning;  // another process begins with the record
+  drive.status = recorded;
+  drive.pace = {};
+  drive.once();
+  EXPECT_EQ(drive.status.state, State::kRebalancing);
+  drive.status = recorded;
+  drive.scene.world.nodes[2].slots = SlotSet::parse("0-10").value();
+  drive.scene.world.nodes[0].slots.remove({0, 10});
+  std::swap(drive.scene.world.nodes[2].slots, drive.scene.world.nodes[1].slots);
+  drive.once();
+  EXPECT_EQ(drive.status.state, State::kPlanStale);
+}
+
+TEST(Decide, AGrowthAboveTheEstimateHalvesWhatFollows) {
+  Drive drive;
+  drive.resource.spec.batch.max_bytes = 4 * kMiB;
+  drive.until(State::kRebalancing);
+  drive.once();
+  const Batch batch = std::get<StartBatch>(drive.last.actions.front()).batch;
+  drive.complete(batch);
+  drive.scene.ended.back().grown = batch.bytes * 2;
+  drive.once();
+  ASSERT_GE(count<StartBatch>(drive.last), 1);
+  EXPECT_LE(std::get<StartBatch>(drive.last.actions.front()).batch.bytes, 2 * kMiB + kSlotBytes);
+}
+
+}  // namespace
+}  // namespace rebalance
