@@ -1,0 +1,239 @@
+#include "rig/cluster.h"
+
+#include <algorithm>
+#include <set>
+#include <sstream>
+#include <stdexcept>
+
+namespace rig {
+namespace {
+
+uint16_t crc16(std::string_view text) {  // XMODEM
+  uint16_t crc = 0;
+  for (const char c : text) {
+    crc = static_cast<uint16_t>(crc ^ (static_cast<unsigned char>(c) << 8));
+    for (int bit = 0; bit < 8; ++bit)
+      crc = static_cast<uint16_t>((crc << 1) ^ ((crc & 0x8000) != 0 ? 0x1021 : 0));
+  }
+  return crc;
+}
+
+NodeView parsed(const std::string& line) {
+  std::istringstream in(line);
+  NodeView view;
+  std::string skip;
+  std::string link;
+  in >> view.id >> skip >> view.flags >> view.primary >> skip >> skip >> view.epoch >> link;
+  if (view.primary == "-") view.primary.clear();
+  view.connected = link == "connected";
+  for (std::string entry; in >> entry;)
+    (entry.starts_with('[') ? view.open : view.slots).append(entry).append(" ");
+  return view;
+}
+
+// For comparison: what all nodes must say alike.
+std::string essence(const std::vector<NodeView>& views) {
+  std::set<std::string> lines;
+  for (const auto& view : views) lines.insert(view.id + "|" + view.primary + "|" + view.slots);
+  std::string text;
+  for (const auto& line : lines) text += line + "\n";
+  return text;
+}
+
+bool sound(const std::vector<NodeView>& views) {
+  return std::ranges::all_of(views, [](const NodeView& view) {
+    const bool myself = view.flags.contains("myself");
+    return !view.flags.contains("fail") && !view.flags.contains("handshake") && (myself || view.connected);
+  });
+}
+
+bool in_sync(Client& client) {
+  const std::string info = client.must({"INFO", "replication"}).text;
+  return info_field(info, "role") != "slave" || info_field(info, "master_link_status") == "up";
+}
+
+void add_slots(Client& client, const ServerVersion& version, int from, int to) {
+  if (version.at_least(7, 0)) {
+    client.must({"CLUSTER", "ADDSLOTSRANGE", std::to_string(from), std::to_string(to)});
+    return;
+  }
+  Arguments command{"CLUSTER", "ADDSLOTS"};
+  for (int slot = from; slot <= to; ++slot) command.push_back(std::to_string(slot));
+  client.must(command);
+}
+
+}  // namespace
+
+int key_slot(std::string_view key) {
+  if (const auto open = key.find('{'); open != std::string_view::npos) {
+    const auto close = key.find('}', open + 1);
+    if (close != std::string_view::npos && close > open + 1) key = key.substr(open + 1, close - open - 1);
+  }
+  return crc16(key) % kSlots;
+}
+
+TestCluster::TestCluster(const ServerVersion& version, ClusterOptions options)
+    : own_folder_(std::make_unique<TempFolder>()),
+      folder_(own_folder_->path()),
+      version_(version),
+      options_(std::move(options)) {
+  create();
+}
+
+TestCluster::TestCluster(const ServerVersion& version, ClusterOptions options, std::filesystem::path folder)
+    : folder_(std::move(folder)), version_(version), options_(std::move(options)) {
+  std::filesystem::create_directories(folder_);
+  create();
+}
+
+void TestCluster::create() {
+  if (options_.tls) {
+    ca_ = std::make_unique<CertificateAuthority>(folder_);
+    const CertificateFiles files = ca_->issue("server");
+    options_.server.tls = ServerTls{ca_->certificate(), files.certificate, files.key};
+  }
+  const int primaries_count = primaries();
+  const int total = primaries_count * (1 + options_.replicas);
+  for (int i = 0; i < total; ++i) start_node(version_, options_.server);
+  for (int i = 0; i < options_.primaries; ++i) {
+    Client client = node(i).connect();
+    const int from = kSlots * i / options_.primaries;
+    add_slots(client, version_, from, kSlots * (i + 1) / options_.primaries - 1);
+  }
+  for (int i = 1; i < total; ++i) introduce(i);
+  for (int i = primaries_count; i < total; ++i) replicate(i, (i - primaries_count) / options_.replicas);
+  wait_until_agreed();
+}
+
+int TestCluster::start_node(const ServerVersion& version, const ServerOptions& options) {
+  const int index = size();
+  nodes_.push_back(std::make_unique<Server>(version, folder_ / ("node-" + std::to_string(index)), options));
+  Client client = node(index).connect();
+  ids_.push_back(client.must({"CLUSTER", "MYID"}).text);
+  // Epochs of their own from the start: equal ones would have to be sorted out by the cluster first.
+  int64_t epoch = index + 1;
+  if (index > 0)
+    for (const auto& view : view_of(0)) epoch = std::max(epoch, view.epoch + 1);
+  client.must({"CLUSTER", "SET-CONFIG-EPOCH", std::to_string(epoch)});
+  return index;
+}
+
+// To all that were there before it: gossip alone would take a while.
+void TestCluster::introduce(int index) {
+  Client client = node(index).connect();
+  for (int other = 0; other < index; ++other) {
+    if (!nodes_[static_cast<size_t>(other)]->running()) continue;
+    client.must({"CLUSTER", "MEET", node(other).host(), std::to_string(node(other).port())});
+  }
+}
+
+void TestCluster::replicate(int index, int primary) {
+  Client client = node(index).connect();
+  Reply reply;
+  const bool done = wait_until(
+      [&] {
+        reply = client.command({"CLUSTER", "REPLICATE", node_id(primary)});
+        return !reply.is_error();
+      },
+      Milliseconds(20'000));
+  if (!done) throw std::runtime_error("CLUSTER REPLICATE: " + reply.text);
+}
+
+int TestCluster::index_of(const std::string& id) const {
+  const auto found = std::ranges::find(ids_, id);
+  return found == ids_.end() ? -1 : static_cast<int>(found - ids_.begin());
+}
+
+std::vector<NodeView> TestCluster::view_of(int index) const {
+  std::istringstream in(command(index, {"CLUSTER", "NODES"}).text);
+  std::vector<NodeView> views;
+  for (std::string line; std::getline(in, line);)
+    if (!line.empty()) views.push_back(parsed(line));
+  return views;
+}
+
+std::array<int, kSlots> TestCluster::owners() const {
+  std::array<int, kSlots> owners{};
+  owners.fill(-1);
+  for (int index = 0; index < size(); ++index) {
+    if (!nodes_[static_cast<size_t>(index)]->running()) continue;
+    for (const auto& view : view_of(index)) {
+      if (!view.flags.contains("myself")) continue;
+      std::istringstream in(view.slots);
+      for (std::string range; in >> range;) {
+        const auto dash = range.find('-');
+        const int from = std::stoi(range);
+        const int to = dash == std::string::npos ? from : std::stoi(range.substr(dash + 1));
+        for (int slot = from; slot <= to; ++slot) {
+          int& owner = owners[static_cast<size_t>(slot)];
+          if (owner >= 0) throw std::runtime_error("slot " + std::to_string(slot) + " is owned twice");
+          owner = index;
+        }
+      }
+    }
+  }
+  return owners;
+}
+
+int64_t TestCluster::slots_of(int index) const {
+  const auto all = owners();
+  return std::ranges::count(all, index);
+}
+
+int TestCluster::add_empty_primary() { return add_empty_primary(version_, options_.server); }
+
+int TestCluster::add_empty_primary(const ServerVersion& version, const ServerOptions& options) {
+  const int index = start_node(version, options);
+  introduce(index);
+  wait_until_agreed();
+  return index;
+}
+
+int TestCluster::add_replica(int primary) {
+  const int index = add_empty_primary();
+  replicate(index, primary);
+  wait_until_agreed();
+  return index;
+}
+
+bool TestCluster::agreed() const {
+  std::string first;
+  size_t running = 0;
+  for (const auto& server : nodes_) running += server->running() ? 1 : 0;
+  for (int index = 0; index < size(); ++index) {
+    if (!nodes_[static_cast<size_t>(index)]->running()) continue;
+    const auto views = view_of(index);
+    if (views.size() < running || !sound(views)) return false;
+    if (first.empty()) first = essence(views);
+    if (essence(views) != first) return false;
+    Client client = node(index).connect();
+    if (info_field(client.must({"CLUSTER", "INFO"}).text, "cluster_state") != "ok" || !in_sync(client))
+      return false;
+  }
+  return true;
+}
+
+void TestCluster::wait_until_agreed(Milliseconds limit) const {
+  if (wait_until([this] { return agreed(); }, limit)) return;
+  std::string text;
+  for (int index = 0; index < size(); ++index)
+    if (nodes_[static_cast<size_t>(index)]->running())
+      text += "node " + std::to_string(index) + ":\n" + command(index, {"CLUSTER", "NODES"}).text;
+  throw std::runtime_error("the nodes do not agree:\n" + text);
+}
+
+Judgement TestCluster::check() const {
+  const Endpoint to = node(0).endpoint();
+  std::vector<std::string> command{node(0).version().cli.string()};
+  RunOptions options;
+  if (!to.password.empty()) options.environment["REDISCLI_AUTH"] = to.password;
+  if (!to.user.empty()) command.insert(command.end(), {"--user", to.user});
+  if (!to.ca.empty())
+    command.insert(command.end(), {"--tls", "--cacert", to.ca.string(), "--cert", to.certificate.string(),
+                                   "--key", to.key.string()});
+  command.insert(command.end(), {"--cluster", "check", to.host + ":" + std::to_string(to.port)});
+  const Finished result = run(command, options);
+  return {result.exit_code == 0, result.out + result.err};
+}
+
+}  // namespace rig
