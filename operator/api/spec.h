@@ -172,6 +172,7 @@ struct RedisRebalance {
   std::string uid;
   std::int64_t generation = 1;
   RebalanceSpec spec;
+  std::string fingerprint;  // of the spec as written, without approval and execution
 };
 
 }  // namespace rebalance

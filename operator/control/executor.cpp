@@ -18,7 +18,8 @@ bool steady(const MemoryReading& before, const MemoryReading& now) {
   return now.lazyfree_pending == 0 && moved <= kSteady * static_cast<double>(now.rss);
 }
 
-// Reads until nothing is being freed and RSS stands still; the last reading, or nothing when the node does not answer.
+// Reads until nothing is being freed and RSS stands still; the last reading, or nothing when the node does
+// not answer.
 std::optional<MemoryReading> settled(const PairEnd& node, std::stop_token stop) {
   auto connection = Connection::open(node.access);
   if (!connection) return std::nullopt;

@@ -1,7 +1,7 @@
 // The batches that run: a thread each, their progress, and how they ended.
 //
-// Thread-safe. A batch counts as running until the readings of its two ends have settled, so that what is decided next
-// rests on steady numbers.
+// Thread-safe. A batch counts as running until the readings of its two ends have settled, so that what is
+// decided next rests on steady numbers.
 #pragma once
 
 #include <functional>
@@ -50,8 +50,8 @@ class Executor : public ProgressSink {
   Bell& bell_;
   std::mutex ownership_;
   mutable std::mutex mutex_;
-  std::map<int, Run> runs_;                // by Batch::index
-  std::vector<std::jthread> leaving_;      // threads that have told their end
+  std::map<int, Run> runs_;            // by Batch::index
+  std::vector<std::jthread> leaving_;  // threads that have told their end
   std::vector<FinishedBatch> finished_;
 };
 

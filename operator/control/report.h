@@ -1,5 +1,5 @@
-// What a run tells while it goes on: the seam between control/ and whatever shows it (bars, lines, JSON, later the
-// API server's status). Calls come from one thread at a time.
+// What a run tells while it goes on: the seam between control/ and whatever shows it (bars, lines, JSON,
+// later the API server's status). Calls come from one thread at a time.
 #pragma once
 
 #include <string>
@@ -13,7 +13,7 @@ namespace rebalance {
 struct PairView {
   PodName source, target;
   int slots_done = 0, slots_total = 0;
-  std::int64_t keys_done = 0, keys_total = 0;   // totals are estimates
+  std::int64_t keys_done = 0, keys_total = 0;  // totals are estimates
   Bytes bytes_done = 0, bytes_total = 0;
   double bytes_per_second = 0;
   double eta_seconds = -1;  // -1: not known yet
@@ -41,7 +41,7 @@ struct RunView {
 struct Summary {
   State state = State::kSucceeded;
   std::string reason, message;
-  World before, after;     // after: as verified
+  World before, after;  // after: as verified
   Plan plan;
   int slots_moved = 0;
   std::int64_t keys_moved = 0;
@@ -50,14 +50,14 @@ struct Summary {
   double total_seconds = 0;
   std::vector<PodView> pods;
   std::vector<Failure> failures;
-  int exit_code = 0;          // docs/cli.md
+  int exit_code = 0;  // docs/cli.md
 };
 
 class Reporter {
  public:
   virtual ~Reporter() = default;
   virtual void plan(const Plan& plan, const World& world) = 0;
-  virtual void view(const RunView& view) = 0;                    // often: every 250 ms and on each change
+  virtual void view(const RunView& view) = 0;  // often: every 250 ms and on each change
   virtual void event(const std::string& reason, const std::string& message) = 0;  // transitions and incidents
   virtual void summary(const Summary& summary) = 0;
 };

@@ -11,14 +11,22 @@
 namespace rebalance {
 
 struct RunOptions {
-  std::string plan_hash;      // --plan-hash: approves this plan
-  std::string state_folder;   // --state
-  bool observe = false;       // --observe: stay for spec.observeSeconds after verification
-  int wait_seconds = 30;      // for another executor's claim, before giving up
+  std::string plan_hash;     // --plan-hash: approves this plan
+  std::string state_folder;  // --state
+  bool observe = false;      // --observe: stay for spec.observeSeconds after verification
+  int wait_seconds = 30;     // for another executor's claim, before giving up
 };
 
 // Exit codes, as docs/cli.md lists them.
-enum ExitCode : int { kDone = 0, kBug = 1, kUsage = 2, kRefusedCode = 3, kFailedCode = 4, kStoppedCode = 5, kAwaitingApprovalCode = 6 };
+enum ExitCode : int {
+  kDone = 0,
+  kBug = 1,
+  kUsage = 2,
+  kRefusedCode = 3,
+  kFailedCode = 4,
+  kStoppedCode = 5,
+  kAwaitingApprovalCode = 6
+};
 
 // What `plan`, `check` and the start of `run` look at: everything, and nothing is written to any server.
 struct Survey {
@@ -29,7 +37,8 @@ struct Survey {
 };
 Result<Survey> survey(ObjectStore& store);
 
-// Runs until done, refused, failed, awaiting approval or stopped; the returned summary was also given to the reporter.
+// Runs until done, refused, failed, awaiting approval or stopped; the returned summary was also given to the
+// reporter.
 Summary run(ObjectStore& store, const RunOptions& options, Reporter& reporter, std::stop_token stop);
 
 }  // namespace rebalance

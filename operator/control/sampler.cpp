@@ -61,8 +61,8 @@ std::vector<PodView> Sampler::pods() const {
   std::vector<PodView> views;
   for (std::size_t i = 0; i < nodes_.size(); i++) {
     const auto& node = nodes_[i];
-    views.push_back({node.pod, node.walls.limit, node.walls.ceiling, seen_[i].latest ? seen_[i].latest->base() : 0,
-                     seen_[i].peak});
+    views.push_back({node.pod, node.walls.limit, node.walls.ceiling,
+                     seen_[i].latest ? seen_[i].latest->base() : 0, seen_[i].peak});
   }
   std::ranges::sort(views, {}, &PodView::pod);
   return views;
@@ -74,7 +74,8 @@ std::optional<std::string> Sampler::flood() const {
     const auto& node = nodes_[i];
     if (node.walls.limit <= 0 || !seen_[i].latest || seen_[i].latest->base() <= node.walls.flood) continue;
     return fmt::format("{} stands at {}, above its flood mark of {} (limit {})", node.pod,
-                       human_bytes(seen_[i].latest->base()), human_bytes(node.walls.flood), human_bytes(node.walls.limit));
+                       human_bytes(seen_[i].latest->base()), human_bytes(node.walls.flood),
+                       human_bytes(node.walls.limit));
   }
   return std::nullopt;
 }

@@ -1,7 +1,8 @@
 // Watches the memory of every pod that a run touches, on connections of its own: INFO memory each 250 ms.
 //
-// A pod above its flood mark is told until it is below again; one that does not answer keeps its last reading. The
-// peaks are those of the readings: what came and went between two of them is not seen. Thread-safe.
+// A pod above its flood mark is told until it is below again; one that does not answer keeps its last
+// reading. The peaks are those of the readings: what came and went between two of them is not seen.
+// Thread-safe.
 #pragma once
 
 #include <map>

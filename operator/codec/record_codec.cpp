@@ -1,0 +1,75 @@
+#include "codec/record_codec.h"
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+namespace rebalance {
+namespace {
+
+using nlohmann::json;
+
+constexpr int kFormat = 1;
+
+json encode_batch(const Batch& batch) {
+  return {{"index", batch.index},        {"source", batch.source}, {"target", batch.target},
+          {"slots", batch.slots.text()}, {"bytes", batch.bytes},   {"keys", batch.keys}};
+}
+
+Batch decode_batch(const json& in) {
+  Batch batch;
+  batch.index = in.at("index").get<int>();
+  batch.source = in.at("source").get<std::string>();
+  batch.target = in.at("target").get<std::string>();
+  batch.slots = SlotSet::parse(in.at("slots").get<std::string>()).value();
+  batch.bytes = in.at("bytes").get<Bytes>();
+  batch.keys = in.at("keys").get<std::int64_t>();
+  return batch;
+}
+
+Plan decode_plan(const json& in) {
+  Plan plan;
+  plan.hash = in.at("hash").get<std::string>();
+  plan.slots = in.at("slots").get<int>();
+  plan.bytes = in.at("bytes").get<Bytes>();
+  plan.keys = in.at("keys").get<std::int64_t>();
+  plan.skew_before = in.at("skewBefore").get<double>();
+  plan.skew_after = in.at("skewAfter").get<double>();
+  for (const auto& batch : in.at("batches")) plan.batches.push_back(decode_batch(batch));
+  return plan;
+}
+
+}  // namespace
+
+std::string encode_record(const Record& record) {
+  const Plan& plan = record.plan;
+  json batches = json::array();
+  for (const auto& batch : plan.batches) batches.push_back(encode_batch(batch));
+  const json out = {{"format", kFormat},
+                    {"resource", record.resource},
+                    {"fingerprint", record.fingerprint},
+                    {"started", record.started},
+                    {"plan",
+                     {{"hash", plan.hash},
+                      {"slots", plan.slots},
+                      {"bytes", plan.bytes},
+                      {"keys", plan.keys},
+                      {"skewBefore", plan.skew_before},
+                      {"skewAfter", plan.skew_after},
+                      {"batches", std::move(batches)}}}};
+  return out.dump(1) + "\n";
+}
+
+Result<Record> decode_record(const std::string& text) {
+  try {
+    const json in = json::parse(text);
+    if (in.at("format").get<int>() != kFormat)
+      return invalid_input("the record was written by another version of the program");
+    return Record{in.at("resource").get<std::string>(), in.at("fingerprint").get<std::string>(),
+                  in.at("started").get<std::string>(), decode_plan(in.at("plan"))};
+  } catch (const std::exception& problem) {  // json's own, and bad_expected_access of a slot set
+    return invalid_input(fmt::format("the record of the last run cannot be read: {}", problem.what()));
+  }
+}
+
+}  // namespace rebalance
