@@ -1,0 +1,34 @@
+#include "model/cluster.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace rebalance {
+
+std::string Version::text() const {
+  return fmt::format("{} {}.{}.{}", kind == ServerKind::kValkey ? "Valkey" : "Redis", major, minor, patch);
+}
+
+const NodeState* ClusterState::find(const NodeId& id) const {
+  const auto at = std::ranges::find(nodes, id, &NodeState::id);
+  return at == nodes.end() ? nullptr : &*at;
+}
+
+std::vector<const NodeState*> ClusterState::primaries() const {
+  std::vector<const NodeState*> found;
+  for (const auto& node : nodes) {
+    if (node.role == Role::kPrimary) found.push_back(&node);
+  }
+  return found;
+}
+
+std::vector<const NodeState*> ClusterState::replicas_of(const NodeId& id) const {
+  std::vector<const NodeState*> found;
+  for (const auto& node : nodes) {
+    if (node.role == Role::kReplica && node.primary == id) found.push_back(&node);
+  }
+  return found;
+}
+
+}  // namespace rebalance

@@ -1,0 +1,272 @@
+#include "redis/parse.h"
+
+#include <algorithm>
+#include <charconv>
+#include <optional>
+
+namespace rebalance {
+namespace {
+
+// Cuts off and returns what stands before `separator`, or the whole rest.
+std::string_view cut(std::string_view& rest, char separator) {
+  const auto at = rest.find(separator);
+  const auto head = rest.substr(0, at);
+  rest = at == std::string_view::npos ? std::string_view() : rest.substr(at + 1);
+  return head;
+}
+
+std::string_view cut_line(std::string_view& rest) {
+  auto line = cut(rest, '\n');
+  if (line.ends_with('\r')) line.remove_suffix(1);
+  return line;
+}
+
+template <typename Number>
+std::optional<Number> whole_number(std::string_view text) {
+  Number value{};
+  const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (problem != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return value;
+}
+
+template <typename Number>
+Number number_or(std::string_view text, Number otherwise) {
+  return whole_number<Number>(text).value_or(otherwise);
+}
+
+// "10.0.0.7:6379@16379,host" or "::1:6379@16379": the port follows the last colon before '@'.
+void read_address(std::string_view text, Gossip& node) {
+  auto rest = text.substr(0, text.find(','));
+  const auto client = cut(rest, '@');
+  node.bus_port = number_or(rest, 0);
+  const auto colon = client.rfind(':');
+  if (colon == std::string_view::npos) return;
+  node.host = client.substr(0, colon);
+  node.port = number_or(client.substr(colon + 1), 0);
+}
+
+void read_flags(std::string_view flags, Gossip& node) {
+  while (!flags.empty()) {
+    const auto flag = cut(flags, ',');
+    if (flag == "myself") node.myself = true;
+    if (flag == "slave" || flag == "replica") node.role = Role::kReplica;
+    if (flag == "fail?") node.pfail = true;
+    if (flag == "fail") node.fail = true;
+    if (flag == "handshake") node.handshake = true;
+    if (flag == "noaddr") node.noaddr = true;
+  }
+}
+
+std::optional<Slot> read_slot(std::string_view text) {
+  const auto value = whole_number<int>(text);
+  if (!value || *value < 0 || *value >= kSlotCount) return std::nullopt;
+  return static_cast<Slot>(*value);
+}
+
+// "[93->-id]": leaves to id; "[93-<-id]": comes from id.
+std::optional<OpenSlot> read_open(std::string_view text) {
+  if (!text.starts_with('[') || !text.ends_with(']')) return std::nullopt;
+  text = text.substr(1, text.size() - 2);
+  for (const auto& [mark, direction] : {std::pair{"->-", OpenSlot::Direction::kMigrating},
+                                        std::pair{"-<-", OpenSlot::Direction::kImporting}}) {
+    const auto at = text.find(mark);
+    if (at == std::string_view::npos) continue;
+    if (const auto slot = read_slot(text.substr(0, at))) {
+      return OpenSlot{*slot, direction, NodeId(text.substr(at + 3))};
+    }
+  }
+  return std::nullopt;
+}
+
+bool read_range(std::string_view text, SlotSet& slots) {
+  const auto first = read_slot(cut(text, '-'));
+  const auto last = text.empty() ? first : read_slot(text);
+  if (!first || !last || *first > *last) return false;
+  slots.add(SlotRange{*first, *last});
+  return true;
+}
+
+bool read_slots(std::string_view text, Gossip& node, NodeView& view) {
+  while (!text.empty()) {
+    const auto item = cut(text, ' ');
+    if (item.empty()) continue;
+    if (item.front() == '[') {
+      auto open = read_open(item);
+      if (!open) return false;
+      view.open.push_back(std::move(*open));
+    } else if (!read_range(item, node.slots)) {
+      return false;
+    }
+  }
+  return true;
+}
+
+bool read_node(std::string_view line, NodeView& view) {
+  Gossip node;
+  node.id = cut(line, ' ');
+  read_address(cut(line, ' '), node);
+  const auto flags = cut(line, ' ');
+  read_flags(flags, node);
+  const auto primary = cut(line, ' ');
+  if (primary != "-") node.primary = primary;
+  cut(line, ' ');  // ping sent
+  cut(line, ' ');  // pong received
+  const auto epoch = whole_number<std::uint64_t>(cut(line, ' '));
+  const auto link = cut(line, ' ');
+  node.link_up = link == "connected";
+  if (node.id.empty() || flags.empty() || !epoch || link.empty()) return false;
+  node.config_epoch = static_cast<std::int64_t>(*epoch);
+  if (!read_slots(line, node, view)) return false;
+  view.nodes.push_back(std::move(node));
+  return true;
+}
+
+// The text after `name` in a flat array "name, value, name, value".
+std::string_view named(const Reply& flat, std::string_view name) {
+  for (std::size_t i = 0; i + 1 < flat.items.size(); i += 2) {
+    if (flat.items[i].text == name) return flat.items[i + 1].text;
+  }
+  return {};
+}
+
+bool is_over(std::string_view state, std::string_view operation) {
+  if (state == "failed") return operation != "import";  // Redis, lower case; Valkey writes IMPORT
+  return state == "completed" || state == "canceled" || state == "cancelled" || state == "success";
+}
+
+}  // namespace
+
+Result<NodeView> parse_cluster_nodes(std::string_view text) {
+  NodeView view;
+  while (!text.empty()) {
+    const auto line = cut_line(text);
+    if (line.empty()) continue;
+    if (!read_node(line, view)) {
+      return invalid_input("CLUSTER NODES gave a line that cannot be read: \"" +
+                           std::string(line.substr(0, 200)) + "\"");
+    }
+  }
+  return view;
+}
+
+Info::Info(std::string text) : text_(std::move(text)) {
+  std::string_view rest = text_;
+  while (!rest.empty()) {
+    auto line = cut_line(rest);
+    if (line.empty() || line.front() == '#' || line.find(':') == std::string_view::npos) continue;
+    const auto name = cut(line, ':');
+    fields_.emplace_back(name, line);
+  }
+  std::ranges::stable_sort(fields_, {}, &Field::first);
+}
+
+const Info::Field* Info::find(std::string_view name) const {
+  const auto at = std::ranges::lower_bound(fields_, name, {}, &Field::first);
+  return at != fields_.end() && at->first == name ? &*at : nullptr;
+}
+
+std::string_view Info::text(std::string_view name) const {
+  const auto* field = find(name);
+  return field == nullptr ? std::string_view() : field->second;
+}
+
+std::int64_t Info::number(std::string_view name, std::int64_t otherwise) const {
+  return number_or(text(name), otherwise);
+}
+
+std::vector<std::string_view> Info::all(std::string_view name) const {
+  std::vector<std::string_view> values;
+  for (const auto& field : std::ranges::equal_range(fields_, name, {}, &Field::first))
+    values.push_back(field.second);
+  return values;
+}
+
+std::string_view inner_field(std::string_view text, std::string_view name) {
+  while (!text.empty()) {
+    auto item = cut(text, ',');
+    if (cut(item, '=') == name) return item;
+  }
+  return {};
+}
+
+Version parse_version(const Info& info) {
+  Version version;
+  auto text = info.text("redis_version");
+  if (info.text("server_name") == "valkey" || info.has("valkey_version")) {
+    version.kind = ServerKind::kValkey;
+    if (info.has("valkey_version")) text = info.text("valkey_version");
+  }
+  version.major = number_or(cut(text, '.'), 0);
+  version.minor = number_or(cut(text, '.'), 0);
+  version.patch = number_or(cut(text, '-'), 0);  // "9.1.0-rc2"
+  return version;
+}
+
+MemoryReading parse_memory(const Info& info) {
+  MemoryReading memory;
+  memory.used = info.number("used_memory");
+  memory.rss = info.number("used_memory_rss");
+  memory.maxmemory = info.number("maxmemory");
+  memory.not_counted_for_evict = info.number("mem_not_counted_for_evict");
+  memory.dataset = info.number("used_memory_dataset");
+  memory.replication_backlog = info.number("mem_replication_backlog");
+  memory.lazyfree_pending = info.number("lazyfree_pending_objects");
+  memory.evicted_keys = info.number("evicted_keys");
+  return memory;
+}
+
+// slave0:ip=10.0.0.9,port=6379,state=online,offset=11491,lag=0
+std::vector<ReplicaLink> parse_replicas(const Info& info) {
+  std::vector<ReplicaLink> replicas;
+  for (std::int64_t i = 0; i < info.number("connected_slaves"); ++i) {
+    const auto line = info.text("slave" + std::to_string(i));
+    if (line.empty()) break;
+    replicas.push_back({std::string(inner_field(line, "ip")), number_or(inner_field(line, "port"), 0),
+                        inner_field(line, "state") == "online",
+                        number_or<std::int64_t>(inner_field(line, "offset"), 0)});
+  }
+  return replicas;
+}
+
+std::vector<std::string> parse_modules(const Info& info) {
+  std::vector<std::string> modules;
+  for (const auto line : info.all("module")) modules.emplace_back(inner_field(line, "name"));
+  std::ranges::sort(modules);
+  return modules;
+}
+
+Result<RoleState> parse_role(const Reply& reply) {
+  if (reply.is_error()) return error(ErrorCode::kRefused, "ROLE: " + reply.text);
+  if (reply.items.size() < 2) return error(ErrorCode::kInternal, "ROLE gave an answer that cannot be read");
+  const auto& items = reply.items;
+  RoleState state;
+  if (items[0].text == "master") {
+    state.offset = items[1].integer;
+    return state;
+  }
+  if (items[0].text != "slave" || items.size() < 5) {
+    return error(ErrorCode::kInternal,
+                 "ROLE says \"" + items[0].text + "\": neither a primary nor a replica");
+  }
+  state.role = Role::kReplica;
+  state.primary_host = items[1].text;
+  state.primary_port = static_cast<int>(items[2].integer);
+  state.link_up = items[3].text == "connected";
+  state.offset = items[4].integer;
+  return state;
+}
+
+std::map<std::string, std::string> parse_config(const Reply& reply) {
+  std::map<std::string, std::string> values;
+  for (std::size_t i = 0; i + 1 < reply.items.size(); i += 2)
+    values[reply.items[i].text] = reply.items[i + 1].text;
+  return values;
+}
+
+int count_atomic_tasks(const Reply& reply) {
+  return static_cast<int>(std::ranges::count_if(reply.items, [](const Reply& task) {
+    return task.is_array() && !is_over(named(task, "state"), named(task, "operation"));
+  }));
+}
+
+}  // namespace rebalance
