@@ -1,0 +1,16 @@
+// A plan for people. Pure.
+#pragma once
+
+#include <string>
+
+#include "cli/table.h"
+#include "model/plan.h"
+#include "model/world.h"
+
+namespace rebalance {
+
+// Nodes, engines, the first 20 batches, skew, notes, and how to approve; or what was refused, by which rule,
+// and every way out that was computed to be enough.
+std::string plan_text(const Plan& plan, const World& world, const Palette& palette = {});
+
+}  // namespace rebalance
