@@ -1,4 +1,5 @@
-// What is to be moved, in which order, and what it will cost: the value that is shown, approved, hashed and executed.
+// What is to be moved, in which order, and what it will cost: the value that is shown, approved, hashed and
+// executed.
 #pragma once
 
 #include <optional>
@@ -26,20 +27,21 @@ struct Batch {
 struct PairEngine {
   NodeId source, target;
   Engine engine = Engine::kKeyByKey;
-  std::string why;     // a sentence
-  std::string lacking; // what a better engine would need, empty if none is better
+  std::string why;      // a sentence
+  std::string lacking;  // what a better engine would need, empty if none is better
 };
 
-// What the plan does to one node's pod. Bytes of slots are SlotSizes' sums; peak is the highest after(pod) of all prefixes.
+// What the plan does to one node's pod. Bytes of slots are SlotSizes' sums; peak is the highest after(pod) of
+// all prefixes.
 struct NodeForecast {
   NodeId id;
   PodName pod;
   Role role = Role::kPrimary;
   Bytes limit = 0, ceiling = 0, flood = 0;
-  Bytes used = 0, base = 0;      // now
-  Bytes fork_reserve = 0;        // for a save, AOF rewrite or full sync that may begin
+  Bytes used = 0, base = 0;  // now
+  Bytes fork_reserve = 0;    // for a save, AOF rewrite or full sync that may begin
   Bytes peak = 0;
-  int peak_batch = -1;           // -1: before the first
+  int peak_batch = -1;  // -1: before the first
   int slots_before = 0, slots_after = 0;
   Bytes bytes_before = 0, bytes_after = 0;
   std::int64_t keys_before = 0, keys_after = 0;
@@ -53,10 +55,10 @@ struct SlotsTo {
 
 // A way out that was computed to be enough: make_plan with it applied gives a plan.
 struct Remedy {
-  std::string kind;        // RaiseLimit | AddShard | LowerMinFree | PartOfGoal | RaiseMaxmemory
-  PodName pod;             // where it applies, if at one place
+  std::string kind;           // RaiseLimit | AddShard | LowerMinFree | PartOfGoal | RaiseMaxmemory
+  PodName pod;                // where it applies, if at one place
   std::vector<PodName> pods;  // RaiseLimit, RaiseMaxmemory: all of them get `value`
-  std::int64_t value = 0;  // bytes, shards, percent or slots, by kind
+  std::int64_t value = 0;     // bytes, shards, percent or slots, by kind
   std::vector<SlotsTo> part;  // PartOfGoal: the goal Move that fits
   std::string sentence;
 };
@@ -71,7 +73,7 @@ struct Refusal {
 };
 
 struct Plan {
-  std::string hash;  // over moves, engines and limits; 16 hex digits
+  std::string hash;            // over moves, engines and limits; 16 hex digits
   std::vector<Batch> batches;  // in order; every prefix is safe
   std::vector<PairEngine> engines;
   std::vector<NodeForecast> nodes;  // sorted by pod

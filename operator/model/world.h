@@ -23,22 +23,22 @@ struct WorldNode {
   Version version;
   SlotSet slots;
   std::int64_t keys = 0;
-  Bytes limit = 0;    // of the pod, effective; 0: none known
+  Bytes limit = 0;  // of the pod, effective; 0: none known
   Bytes request = 0;
   MemoryReading memory;
   std::string maxmemory_policy = "noeviction";
   bool aof_enabled = false;
   bool save_points = false;
   bool child_running = false;
-  bool in_sync = true;                 // of a replica: link up
-  Bytes lag = 0;                       // of a replica, bytes behind its primary
+  bool in_sync = true;  // of a replica: link up
+  Bytes lag = 0;        // of a replica, bytes behind its primary
   bool allow_replica_migration = true;
   int cluster_node_timeout_millis = 15000;
 };
 
 struct World {
-  std::vector<WorldNode> nodes;  // sorted by id
-  SlotSizes sizes;               // of the whole cluster
+  std::vector<WorldNode> nodes;    // sorted by id
+  SlotSizes sizes;                 // of the whole cluster
   std::map<Slot, Bytes> big_keys;  // slots with a key known to be big -> MEMORY USAGE of the biggest
   std::vector<Finding> findings;
   const WorldNode* find(const NodeId& id) const;

@@ -1,12 +1,13 @@
-// When may a batch start? The model of docs/concepts.md, used alike by the planner (for every prefix) and by the gate
-// (for what is about to start). Pure.
+// When may a batch start? The model of docs/concepts.md, used alike by the planner (for every prefix) and by
+// the gate (for what is about to start). Pure.
 //
 //   ceiling(pod) = limit x (1 - minFreePercent)      flood(pod) = limit x floodWatermarkPercent
-//   after(pod)   = max(base + max(0, reserved + incoming - reusable), (used + reserved + incoming) x fragmentation)
+//   after(pod)   = max(base + max(0, reserved + incoming - reusable), (used + reserved + incoming) x
+//   fragmentation)
 //                  + transient + fork_reserve
 //
-// Who receives (a target and its replicas) stays under its ceiling. Who gives may be above it, since giving is its
-// relief and its RSS does not fall at once, but stays under the flood mark.
+// Who receives (a target and its replicas) stays under its ceiling. Who gives may be above it, since giving
+// is its relief and its RSS does not fall at once, but stays under the flood mark.
 #pragma once
 
 #include <map>
@@ -22,31 +23,33 @@ namespace rebalance {
 // The most that the key-by-key engine puts into one MIGRATE, unless a single key is bigger.
 inline constexpr Bytes kMigratePayload = 1 * kMiB;
 
-// What a fork (save, AOF rewrite, full sync) is expected to copy while it runs, as a share of used_memory. Redis saves
-// some 100 MB a second and copies 4 KiB for each page that is written meanwhile, so a tenth stands for about 2,500
-// pages written in each second of the save. What the node's last fork really copied replaces it where that is more.
+// What a fork (save, AOF rewrite, full sync) is expected to copy while it runs, as a share of used_memory.
+// Redis saves some 100 MB a second and copies 4 KiB for each page that is written meanwhile, so a tenth
+// stands for about 2,500 pages written in each second of the save. What the node's last fork really copied
+// replaces it where that is more.
 inline constexpr int kForkSharePercent = 10;
 
-// Learned per node from predictions that were compared with what came; the defaults are measured on stock servers
-// (jemalloc, 1 KB values: a fresh target's RSS is 1.08 x used_memory).
+// Learned per node from predictions that were compared with what came; the defaults are measured on stock
+// servers (jemalloc, 1 KB values: a fresh target's RSS is 1.08 x used_memory).
 struct NodeFactors {
   double fragmentation = 1.08;
-  double reusable_share = 0.5;   // of the gap between RSS and used_memory
-  double growth = 1.0;           // measured / predicted incoming bytes
+  double reusable_share = 0.5;  // of the gap between RSS and used_memory
+  double growth = 1.0;          // measured / predicted incoming bytes
 };
 using Factors = std::map<NodeId, NodeFactors>;
 NodeFactors factors_of(const Factors& factors, const NodeId& id);  // the defaults where nothing was learned
 
 // Bytes on their way to, or held for, one pod.
 struct Load {
-  Bytes reserved = 0;   // of batches in flight
-  Bytes incoming = 0;   // of the batch in question
-  Bytes transient = 0;  // buffers of the engine while the batch runs
+  Bytes reserved = 0;               // of batches in flight
+  Bytes incoming = 0;               // of the batch in question
+  Bytes transient = 0;              // buffers of the engine while the batch runs
   bool full_sync_expected = false;  // a replica of it may ask for a full copy: a fork
   bool as_replica = false;          // it gets the bytes as a replica: maxmemory does not count
 };
 
-// A pod's memory at one prefix of a plan. RSS stays when slots leave; a share of what they leave can be used again.
+// A pod's memory at one prefix of a plan. RSS stays when slots leave; a share of what they leave can be used
+// again.
 struct Standing {
   Bytes used = 0;
   Bytes base = 0;
@@ -61,8 +64,9 @@ struct Walls {
 };
 Walls walls_of(const WorldNode& node, const HeadroomSpec& spec);  // limit 0 takes assumedLimit
 
-// Engine buffers that INFO does not show (research: measured on MIGRATE). The source builds each key in its own buffer
-// and appends it to the command; the target holds payload and value, and once more for each stream it feeds.
+// Engine buffers that INFO does not show (research: measured on MIGRATE). The source builds each key in its
+// own buffer and appends it to the command; the target holds payload and value, and once more for each stream
+// it feeds.
 Bytes source_transient(Bytes payload);
 Bytes target_transient(Bytes payload, bool has_replicas, bool aof);
 
@@ -71,7 +75,16 @@ Bytes fork_reserve(const WorldNode& node, bool full_sync_expected, Bytes arrivin
 Bytes after(const WorldNode& node, const Load& load, const NodeFactors& factors, Bytes fork_reserve);
 Bytes after(const Standing& now, const Load& load, const NodeFactors& factors, Bytes fork_reserve);
 
-enum class Wall { kNone, kNoLimit, kHighWatermark, kCeiling, kMaxmemory, kEviction, kFlood, kNoReplicaNoPersistence };
+enum class Wall {
+  kNone,
+  kNoLimit,
+  kHighWatermark,
+  kCeiling,
+  kMaxmemory,
+  kEviction,
+  kFlood,
+  kNoReplicaNoPersistence
+};
 const char* wall_name(Wall wall);  // as in Refusal::rule
 
 // The wall that is hit, in figures: what would be there and what may be. Cheap, unlike the sentence.
@@ -82,18 +95,20 @@ struct Verdict {
   bool fits() const { return wall == Wall::kNone; }
   Bytes short_bytes() const { return would_be > may_be ? would_be - may_be : 0; }
 };
-Verdict weigh_receiver(const WorldNode& node, const Standing& now, const Load& load, const RebalanceSpec& spec,
-                       const NodeFactors& factors);
+Verdict weigh_receiver(const WorldNode& node, const Standing& now, const Load& load,
+                       const RebalanceSpec& spec, const NodeFactors& factors);
 Verdict weigh_giver(const WorldNode& node, const Standing& now, Bytes transient, const RebalanceSpec& spec);
-Refusal refusal_of(const Verdict& verdict, const WorldNode& node, const Load& load, const RebalanceSpec& spec);
+Refusal refusal_of(const Verdict& verdict, const WorldNode& node, const Load& load,
+                   const RebalanceSpec& spec);
 
 // nullopt: it may. Otherwise the wall, the pod and how many bytes are short, in a sentence with figures.
-std::optional<Refusal> may_receive(const WorldNode& node, const Load& load, const RebalanceSpec& spec, const NodeFactors& factors);
+std::optional<Refusal> may_receive(const WorldNode& node, const Load& load, const RebalanceSpec& spec,
+                                   const NodeFactors& factors);
 std::optional<Refusal> may_give(const WorldNode& node, Bytes transient, const RebalanceSpec& spec);
 
-// The whole question for one batch: target, the target's replicas, source; and, where the batch takes the last slot of
-// a source that would then become a replica of the target, the source and its replicas once more. `reserved` is by
-// node id and holds what batches in flight will still bring, with their transients.
+// The whole question for one batch: target, the target's replicas, source; and, where the batch takes the
+// last slot of a source that would then become a replica of the target, the source and its replicas once
+// more. `reserved` is by node id and holds what batches in flight will still bring, with their transients.
 std::optional<Refusal> judge(const World& world, const Batch& batch, const std::map<NodeId, Bytes>& reserved,
                              const RebalanceSpec& spec, const Factors& factors);
 

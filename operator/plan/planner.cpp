@@ -1,0 +1,100 @@
+#include "plan/planner.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "plan/draft.h"
+#include "plan/engine_choice.h"
+#include "plan/hash.h"
+#include "plan/remedy.h"
+
+namespace rebalance {
+namespace {
+
+NodeForecast forecast_of(const Seat& seat, const HeadroomSpec& room) {
+  const auto& node = *seat.node;
+  const auto walls = walls_of(node, room);
+  NodeForecast row;
+  row.id = node.id;
+  row.pod = node.pod;
+  row.role = node.role;
+  row.limit = walls.limit;
+  row.ceiling = walls.ceiling;
+  row.flood = walls.flood;
+  row.used = node.memory.used;
+  row.base = node.memory.base();
+  row.fork_reserve = seat.fork_reserve;
+  row.peak = seat.peak;
+  row.peak_batch = seat.peak_batch;
+  return row;
+}
+
+// Owners index world.nodes, as the rows still do. Replicas show what their primaries hold.
+void add_slots(std::vector<NodeForecast>& rows, const World& world, const Layout& layout) {
+  for (int slot = 0; slot < kSlotCount; ++slot) {
+    const int before = layout.before[slot], after = layout.after[slot];
+    const Bytes bytes = world.sizes.bytes[slot];
+    const auto keys = world.sizes.keys[slot];
+    if (before >= 0)
+      ++rows[before].slots_before, rows[before].bytes_before += bytes, rows[before].keys_before += keys;
+    if (after >= 0)
+      ++rows[after].slots_after, rows[after].bytes_after += bytes, rows[after].keys_after += keys;
+  }
+}
+
+std::vector<NodeForecast> forecasts(const World& world, const Draft& draft, const HeadroomSpec& room) {
+  std::vector<NodeForecast> rows;
+  for (const auto& seat : draft.schedule.seats) rows.push_back(forecast_of(seat, room));
+  add_slots(rows, world, draft.layout);
+  std::ranges::sort(rows, {}, [](const NodeForecast& row) { return std::pair(row.pod, row.id); });
+  return rows;
+}
+
+void add_totals(Plan& plan, const SlotSizes& sizes) {
+  for (const auto& batch : plan.batches) {
+    plan.slots += batch.slots.size();
+    plan.bytes += batch.bytes;
+    plan.keys += batch.keys;
+  }
+  plan.bytes_error_percent = sizes.exact ? 0 : sizes.error_percent;
+}
+
+// Said because it costs a full copy: the emptied primary becomes a replica of who took its last slot.
+void note_joining(Plan& plan, const World& world) {
+  for (const auto& row : plan.nodes) {
+    const auto* node = world.find(row.id);
+    if (row.slots_before == 0 || row.slots_after > 0 || !node->allow_replica_migration) continue;
+    const auto last = std::ranges::find_if(plan.batches.rbegin(), plan.batches.rend(),
+                                           [&](const Batch& batch) { return batch.source == row.id; });
+    if (last == plan.batches.rend()) continue;
+    plan.notes.push_back(
+        fmt::format("{} gives away its last slot and, as cluster-allow-replica-migration is yes, becomes a "
+                    "replica of {}: it loads a full "
+                    "copy, which is counted in both peaks.",
+                    row.pod, world.find(last->target)->pod));
+  }
+}
+
+}  // namespace
+
+Result<Plan> make_plan(const World& world, const RebalanceSpec& spec, const Factors& factors) {
+  TRY(draft, draft_plan(world, spec, factors));
+  Plan plan;
+  plan.notes = draft.layout.notes;
+  plan.skew_before = draft.layout.skew_before;
+  plan.skew_after = draft.layout.skew_after;
+  plan.nodes = forecasts(world, draft, spec.headroom);
+  if (draft.schedule.refusal) {
+    plan.refusal = refuse(world, spec, factors, draft);
+  } else {
+    plan.batches = std::move(draft.schedule.batches);
+  }
+  plan.engines = choose_engines(world, plan.batches, spec.engine);
+  add_totals(plan, world.sizes);
+  if (!plan.refusal) note_joining(plan, world);
+  plan.hash = plan_hash(plan);
+  return plan;
+}
+
+}  // namespace rebalance

@@ -1,0 +1,85 @@
+// The pods' memory as a plan goes on: the model of headroom.h, carried from one prefix to the next.
+//
+// Nodes are indices into World::nodes. The world, the spec and the factors must outlive it.
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "plan/headroom.h"
+
+namespace rebalance {
+
+// One batch, as the memory model sees it.
+struct Step {
+  int source = -1;
+  int target = -1;
+  int slots = 0;
+  Bytes bytes = 0;
+  Bytes payload = kMigratePayload;  // the most that one MIGRATE carries
+};
+
+// A key that is bigger than what MIGRATE calls are bounded by travels alone. MEMORY USAGE stands for its
+// DUMP, which was smaller for every type that was measured.
+Bytes payload_of(const World& world, const SlotSet& slots);
+
+// Where a step does not fit, and why.
+struct Obstacle {
+  int node = -1;
+  Verdict verdict;
+  Load load;
+};
+
+// One node at the prefix reached so far.
+struct Seat {
+  const WorldNode* node = nullptr;
+  NodeFactors factors;
+  Standing now;
+  std::vector<int> replicas;   // of a primary; grows when an emptied primary joins
+  bool safe_receiver = false;  // a replica in sync or persistence
+  int slots = 0;
+  Bytes reserved = 0;  // of batches in flight, when judged alone
+  Bytes peak = 0;
+  int peak_batch = -1;
+  Bytes fork_reserve = 0;
+  Bytes need_limit = 0;      // the limit that everything so far asked for
+  Bytes need_maxmemory = 0;  // the same of maxmemory; 0: no receiver or none set
+};
+
+class Projection {
+ public:
+  Projection(const World& world, const RebalanceSpec& spec, const Factors& factors);
+
+  void reserve(const NodeId& id, Bytes bytes);
+  int index_of(const NodeId& id) const;  // -1: unknown
+  std::optional<Step> step_of(const Batch& batch) const;
+
+  // nullopt: the step fits now.
+  std::optional<Obstacle> check(const Step& step) const;
+  // Takes the step, fits it or not, and notes peaks under this index.
+  void apply(const Step& step, int batch_index);
+
+  Refusal explain(const Obstacle& obstacle) const;
+  const std::vector<Seat>& seats() const { return seats_; }
+
+ private:
+  // Who receives in this step, in which standing and with which load.
+  struct Receiver {
+    int node;
+    Standing now;
+    Load load;
+  };
+  // Calls visit for the target, its replicas and those who join them, until it gives false.
+  template <typename Visit>
+  void each_receiver(const Step& step, Visit visit) const;
+  bool joins_target(const Step& step) const;
+  void note_peak(int node, Bytes peak, int batch_index);
+  void note_receiver(const Receiver& receiver, int batch_index);
+  void join(const Step& step);
+
+  const World& world_;
+  const RebalanceSpec& spec_;
+  std::vector<Seat> seats_;
+};
+
+}  // namespace rebalance
