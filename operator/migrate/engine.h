@@ -43,11 +43,10 @@ struct Answer {
   std::vector<Reply> replies;            // one for each command
   std::chrono::microseconds elapsed{0};  // from sending to the last reply
 };
-// Time-out or broken connection after sending. The runner has connected again and found the same node id:
-// `restarted` says that its run_id is another one.
+// Time-out or broken connection after sending: look again. The runner has connected again and found the same
+// node in the same life (id and run_id); a node that restarted ends the batch instead.
 struct OutcomeUnknown {
   std::string why;
-  bool restarted = false;
 };
 // Finish what must be finished, then end. Comes instead of an answer: what the last step asked for was not
 // sent.

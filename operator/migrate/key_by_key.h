@@ -39,7 +39,9 @@ struct GroupJob {
   PairNode source, target;
   MigrateAddress address;
   SlotSet slots;
-  SlotSet proven;  // open slots that the journal proves to be ours in this life of the source
+  SlotSet adopted;  // may be open already; any other slot that is found open is somebody else's, and the
+                    // group stops
+  SlotSet proven;   // adopted slots that the journal proves to be opened by us in this life of the source
   Millis node_timeout{15000};
   int attempts = 6;
 };

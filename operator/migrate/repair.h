@@ -61,7 +61,7 @@ struct RepairPicture {
 std::vector<RepairStep> plan_repair(const RepairPicture& picture);
 
 struct RepairJob {
-  std::vector<Endpoint> nodes;  // all reachable ones, replicas too
+  std::vector<Member> nodes;  // all reachable ones, replicas too
   std::vector<MoveIntent> intents;
   bool everything = false;
   Millis watch{2000};  // how long the counts of foreign open slots are watched before they are treated

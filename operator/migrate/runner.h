@@ -17,7 +17,7 @@
 namespace rebalance {
 
 // A node and how it is reached: through its pod, whatever gossip announces.
-struct Endpoint {
+struct Member {
   NodeId id;  // each connection is refused unless CLUSTER MYID says the same
   PodName pod;
   Role role = Role::kPrimary;
@@ -65,16 +65,18 @@ struct RunnerOptions {
 
 struct BatchJob {
   Batch batch;
-  Endpoint source, target;
-  std::vector<Endpoint>
+  Member source, target;
+  std::vector<Member>
       others;  // all other nodes: primaries are told of new owners, and all must agree at the end
-  std::vector<MoveIntent> earlier;  // open intents of this pair from an earlier run
+  // Open intents of this pair from an earlier run: their slots may already be open. One without source_run_id
+  // (a Repair's) adopts its slots without proof that the target's copies are ours.
+  std::vector<MoveIntent> earlier;
   RunnerOptions options;
 };
 
 struct BatchResult {
   SlotSet done;       // owned by the target; agreed by all unless `error`
-  SlotSet left_open;  // marked on a node; their intent is still in the log
+  SlotSet left_open;  // may be marked on a node; their intent is still in the log
   std::vector<SkippedSlot> skipped;
   std::optional<Error>
       error;  // kStopped: on request; kTimeout: NotConverged or a silent node; kUnavailable: a node died
@@ -88,7 +90,7 @@ BatchResult run_batch(const BatchJob& job, const Hooks& hooks, std::stop_token s
 
 // Waits until all nodes give `owner` as owner of `slots` and none of them marks one open. kTimeout
 // (NotConverged) names who does not.
-Status wait_for_agreement(const std::vector<Endpoint>& nodes, const NodeId& owner, const SlotSet& slots,
+Status wait_for_agreement(const std::vector<Member>& nodes, const NodeId& owner, const SlotSet& slots,
                           Millis limit);
 
 }  // namespace rebalance

@@ -1,0 +1,119 @@
+#include "journal/file_journal.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+namespace rebalance {
+namespace {
+
+using nlohmann::json;
+
+constexpr const char* kName = "intents.json";
+constexpr int kFormat = 1;
+constexpr std::pair<Engine, const char*> kEngines[] = {{Engine::kKeyByKey, "KeyByKey"},
+                                                       {Engine::kLiveCopy, "LiveCopy"},
+                                                       {Engine::kAtomicRedis, "AtomicRedis"},
+                                                       {Engine::kAtomicValkey, "AtomicValkey"}};
+
+json to_json(const MoveIntent& intent) {
+  const auto* engine = std::ranges::find(kEngines, intent.engine, &std::pair<Engine, const char*>::first);
+  return {{"engine", engine->second},
+          {"source", intent.source},
+          {"target", intent.target},
+          {"sourceRunId", intent.source_run_id},
+          {"targetRunId", intent.target_run_id},
+          {"slots", intent.slots.text()}};
+}
+
+// Throws what json throws; the one caller turns it into an Error.
+MoveIntent from_json(const json& object) {
+  MoveIntent intent;
+  const auto name = object.at("engine").get<std::string>();
+  const auto* engine =
+      std::ranges::find_if(kEngines, [&](const auto& known) { return name == known.second; });
+  if (engine == std::end(kEngines)) throw std::invalid_argument("unknown engine \"" + name + "\"");
+  intent.engine = engine->first;
+  object.at("source").get_to(intent.source);
+  object.at("target").get_to(intent.target);
+  object.at("sourceRunId").get_to(intent.source_run_id);
+  object.at("targetRunId").get_to(intent.target_run_id);
+  auto slots = SlotSet::parse(object.at("slots").get<std::string>());
+  if (!slots) throw std::invalid_argument(slots.error().message);
+  intent.slots = std::move(*slots);
+  return intent;
+}
+
+Result<std::vector<MoveIntent>> read_intents(const std::string& text, const std::string& where) {
+  try {
+    const auto document = json::parse(text);
+    if (document.at("format").get<int>() != kFormat) throw std::invalid_argument("it is of another version");
+    std::vector<MoveIntent> intents;
+    for (const auto& object : document.at("intents")) intents.push_back(from_json(object));
+    return intents;
+  } catch (const std::exception& problem) {
+    return invalid_input(
+        fmt::format("the journal {}/{} cannot be read ({}): it says which slots an earlier run left open; "
+                    "restore it, or remove it and run a Repair",
+                    where, kName, problem.what()));
+  }
+}
+
+SlotSet without(SlotSet set, const SlotSet& gone) {
+  for (const auto& range : gone.ranges()) set.remove(range);
+  return set;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<FileJournal>> FileJournal::open(StateFolder& folder) {
+  std::unique_ptr<FileJournal> journal(new FileJournal(folder));
+  TRY(text, folder.get(kName));
+  if (!text) return journal;
+  TRY(intents, read_intents(*text, folder.path()));
+  journal->intents_ = std::move(intents);
+  return journal;
+}
+
+FileJournal::~FileJournal() { (void)flush(); }
+
+Status FileJournal::open(const MoveIntent& intent) {
+  const std::scoped_lock guard(mutex_);
+  intents_.push_back(intent);
+  auto written = write();
+  if (!written) intents_.pop_back();
+  return written;
+}
+
+Status FileJournal::close(const NodeId& source, const NodeId& target, const SlotSet& slots) {
+  const std::scoped_lock guard(mutex_);
+  for (auto& intent : intents_) {
+    if (intent.source == source && intent.target == target)
+      intent.slots = without(std::move(intent.slots), slots);
+  }
+  std::erase_if(intents_, [](const MoveIntent& intent) { return intent.slots.empty(); });
+  dirty_ = true;
+  return intents_.empty() ? write() : Status{};
+}
+
+std::vector<MoveIntent> FileJournal::intents() const {
+  const std::scoped_lock guard(mutex_);
+  return intents_;
+}
+
+Status FileJournal::flush() {
+  const std::scoped_lock guard(mutex_);
+  return dirty_ ? write() : Status{};
+}
+
+Status FileJournal::write() {
+  json document{{"format", kFormat}, {"intents", json::array()}};
+  for (const auto& intent : intents_) document["intents"].push_back(to_json(intent));
+  TRY_OK(folder_.put(kName, document.dump(1)));
+  dirty_ = false;
+  return {};
+}
+
+}  // namespace rebalance

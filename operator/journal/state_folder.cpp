@@ -1,0 +1,147 @@
+#include "journal/state_folder.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <utility>
+
+namespace rebalance {
+namespace {
+
+constexpr const char* kLockName = "lock";
+
+// Owns a descriptor until released.
+class Descriptor {
+ public:
+  explicit Descriptor(int number) : number_(number) {}
+  ~Descriptor() {
+    if (number_ >= 0) close(number_);
+  }
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  explicit operator bool() const { return number_ >= 0; }
+  int get() const { return number_; }
+  int release() { return std::exchange(number_, -1); }
+
+ private:
+  int number_;
+};
+
+std::unexpected<Error> failed(const std::string& what, const std::string& where) {
+  return error(ErrorCode::kInvalidInput, fmt::format("{} {}: {}", what, where, std::strerror(errno)));
+}
+
+Status check_name(std::string_view name) {
+  constexpr auto kLetters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.";
+  const bool good = !name.empty() && name.front() != '.' && name.find_first_not_of(kLetters) == name.npos &&
+                    name != kLockName;
+  if (good) return {};
+  return error(ErrorCode::kInternal, fmt::format("\"{}\" cannot name a document of the state folder", name));
+}
+
+Status write_all(int file, std::string_view text, const std::string& where) {
+  while (!text.empty()) {
+    const auto written = write(file, text.data(), text.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) return failed("cannot write", where);
+    text.remove_prefix(static_cast<std::size_t>(written));
+  }
+  return {};
+}
+
+std::string holder(int lock) {
+  char text[32] = {};
+  const auto size = pread(lock, text, sizeof text - 1, 0);
+  return size > 0 ? "process " + std::string(text, text + std::strcspn(text, "\n")) : "another process";
+}
+
+Status take_lock(int lock, const std::string& path) {
+  if (flock(lock, LOCK_EX | LOCK_NB) != 0) {
+    if (errno != EWOULDBLOCK) return failed("cannot lock the state folder", path);
+    return error(
+        ErrorCode::kConflict,
+        fmt::format(
+            "the state folder {} is in use by {}: wait until it ends, or name another folder with --state",
+            path, holder(lock)));
+  }
+  const auto pid = fmt::format("{}\n", getpid());
+  if (ftruncate(lock, 0) != 0) return failed("cannot write to the state folder", path);
+  return write_all(lock, pid, path);
+}
+
+Result<std::string> read_all(int file, const std::string& where) {
+  std::string text;
+  char part[16384];
+  while (true) {
+    const auto size = read(file, part, sizeof part);
+    if (size == 0) return text;
+    if (size < 0 && errno == EINTR) continue;
+    if (size < 0) return failed("cannot read", where);
+    text.append(part, static_cast<std::size_t>(size));
+  }
+}
+
+}  // namespace
+
+Result<std::unique_ptr<StateFolder>> StateFolder::open(const std::string& path) {
+  std::error_code failure;
+  const auto parent = std::filesystem::absolute(path).parent_path();
+  std::filesystem::create_directories(parent, failure);
+  if (mkdir(path.c_str(), 0700) != 0 && errno != EEXIST)
+    return failed("cannot create the state folder", path);
+  Descriptor folder(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!folder) return failed("cannot use the state folder", path);
+  Descriptor lock(openat(folder.get(), kLockName, O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+  if (!lock) return failed("cannot write to the state folder", path);
+  TRY_OK(take_lock(lock.get(), path));
+  return std::unique_ptr<StateFolder>(new StateFolder(path, folder.release(), lock.release()));
+}
+
+StateFolder::~StateFolder() {
+  close(lock_);
+  close(folder_);
+}
+
+Status StateFolder::put(std::string_view name, std::string_view text) {
+  TRY_OK(check_name(name));
+  const std::scoped_lock guard(mutex_);
+  const std::string final_name(name), fresh_name = "." + final_name + ".new",
+                                      where = path_ + "/" + final_name;
+  Descriptor file(openat(folder_, fresh_name.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+  if (!file) return failed("cannot write", where);
+  TRY_OK(write_all(file.get(), text, where));
+  if (fsync(file.get()) != 0) return failed("cannot write", where);
+  if (renameat(folder_, fresh_name.c_str(), folder_, final_name.c_str()) != 0)
+    return failed("cannot write", where);
+  if (fsync(folder_) != 0) return failed("cannot write", where);
+  return {};
+}
+
+Result<std::optional<std::string>> StateFolder::get(std::string_view name) const {
+  TRY_OK(check_name(name));
+  const std::scoped_lock guard(mutex_);
+  const std::string where = path_ + "/" + std::string(name);
+  Descriptor file(openat(folder_, std::string(name).c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file && errno == ENOENT) return std::optional<std::string>();
+  if (!file) return failed("cannot read", where);
+  TRY(text, read_all(file.get(), where));
+  return std::optional(std::move(text));
+}
+
+Status StateFolder::remove(std::string_view name) {
+  TRY_OK(check_name(name));
+  const std::scoped_lock guard(mutex_);
+  if (unlinkat(folder_, std::string(name).c_str(), 0) != 0 && errno != ENOENT) {
+    return failed("cannot remove", path_ + "/" + std::string(name));
+  }
+  if (fsync(folder_) != 0) return failed("cannot write", path_);
+  return {};
+}
+
+}  // namespace rebalance

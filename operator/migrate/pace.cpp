@@ -1,0 +1,43 @@
+#include "migrate/pace.h"
+
+#include <algorithm>
+
+namespace rebalance {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto kAim = 2500us;  // of one MIGRATE
+constexpr auto kTooLong = 5000us;
+// Below this a MIGRATE is mostly round trips and teaches nothing of bytes.
+constexpr Bytes kTeachesRate = 128 * kKiB;
+
+}  // namespace
+
+void Pace::observe(std::int64_t keys, Bytes bytes, std::chrono::microseconds elapsed) {
+  if (keys <= 0 || elapsed.count() <= 0) return;
+  const bool filled = bytes >= chunk_ * 3 / 4 || keys >= keys_ * 3 / 4;
+  if (keys > 1 && elapsed > kTooLong) {
+    chunk_ = std::max(kMinChunk, chunk_ / 2);
+    keys_ = std::max(kMinKeys, keys_ / 2);
+  } else if (filled && elapsed < kAim) {
+    chunk_ = std::min(kMaxChunk, chunk_ + chunk_ / 4);
+    keys_ = std::min(kMaxKeys, keys_ + keys_ / 4);
+  }
+  if (bytes < kTeachesRate || bytes / keys < 4 * kKiB) return;  // small keys cost by number, not by byte
+  const double rate = static_cast<double>(bytes) / std::chrono::duration<double>(elapsed).count();
+  // Bad news counts at once, good news slowly: a stall predicted too short may cost a failover.
+  bytes_per_second_ =
+      rate < bytes_per_second_ ? (bytes_per_second_ + rate) / 2 : bytes_per_second_ * 0.9 + rate * 0.1;
+}
+
+std::chrono::milliseconds Pace::stall(Bytes bytes) const {
+  return std::chrono::milliseconds(
+      static_cast<std::int64_t>(static_cast<double>(bytes) / bytes_per_second_ * 1e3));
+}
+
+Millis Pace::migrate_timeout(Bytes bytes) const {
+  return std::clamp<Millis>(stall(bytes) * 4 + 5s, 5s, 10min);
+}
+
+}  // namespace rebalance
