@@ -1,0 +1,251 @@
+#include "redis/observe.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <atomic>
+#include <charconv>
+#include <iterator>
+#include <thread>
+
+#include "model/convergence.h"
+#include "redis/parse.h"
+
+namespace rebalance {
+namespace {
+
+constexpr std::size_t kMostThreads = 16;
+
+// The first round trip, in the order of FirstLook.
+const std::vector<Args>& first_questions() {
+  static const std::vector<Args> questions{
+      {"CLUSTER", "MYID"},
+      {"INFO"},
+      {"CLUSTER", "INFO"},
+      {"CLUSTER", "NODES"},
+      {"ROLE"},
+      {"CONFIG", "GET", "save"},
+      {"CONFIG", "GET", "cluster-node-timeout"},
+      {"CONFIG", "GET", "cluster-allow-replica-migration"},
+  };
+  return questions;
+}
+enum FirstLook { kMyId, kInfo, kClusterInfo, kClusterNodes, kRole, kSave, kNodeTimeout, kReplicaMigration };
+
+// The second one asks only what the version knows.
+std::vector<Args> later_questions(const Version& version) {
+  std::vector<Args> questions;
+  const bool valkey = version.kind == ServerKind::kValkey;
+  if (valkey || version.major >= 7) questions.push_back({"FUNCTION", "LIST"});
+  if (valkey && version.major >= 9) questions.push_back({"CLUSTER", "GETSLOTMIGRATIONS"});
+  if (!valkey && (version.major > 8 || (version.major == 8 && version.minor >= 4))) {
+    questions.push_back({"CLUSTER", "MIGRATION", "STATUS", "ALL"});
+  }
+  return questions;
+}
+
+class Look {
+ public:
+  Look(Connection& connection, PodName pod) : connection_(connection) { node_.pod = std::move(pod); }
+
+  Result<NodeState> run() {
+    TRY(replies, connection_.pipeline(first_questions()));
+    TRY_OK(must_answer(replies));
+    TRY_OK(read_topology(replies));
+    read_server(Info(std::move(replies[kInfo].text)));
+    read_config(replies);
+    TRY_OK(ask_more());
+    return std::move(node_);
+  }
+
+  std::vector<Finding> findings;
+
+ private:
+  // What nothing can be decided without.
+  Status must_answer(const std::vector<Reply>& replies) const {
+    for (const auto question : {kInfo, kMyId, kClusterInfo, kClusterNodes, kRole}) {
+      const auto& reply = replies[question];
+      if (!reply.is_error()) continue;
+      const std::string where = connection_.endpoint().text();
+      if (reply.text.find("cluster support disabled") != std::string::npos) {
+        return error(ErrorCode::kRefused,
+                     fmt::format("{} is no cluster node: cluster-enabled is off", where));
+      }
+      return error(reply.is_error("LOADING") ? ErrorCode::kUnavailable : ErrorCode::kRefused,
+                   fmt::format("{} does not answer {}: {}", where,
+                               fmt::join(first_questions()[question], " "), reply.text));
+    }
+    return {};
+  }
+
+  Status read_topology(std::vector<Reply>& replies) {
+    node_.id = replies[kMyId].text;
+    node_.host = connection_.endpoint().host;
+    node_.port = connection_.endpoint().port;
+    const Info cluster(std::move(replies[kClusterInfo].text));
+    node_.cluster_state_ok = cluster.text("cluster_state") == "ok";
+    node_.current_epoch = cluster.number("cluster_current_epoch");
+    node_.my_epoch = cluster.number("cluster_my_epoch");
+    TRY(role, parse_role(replies[kRole]));
+    node_.role = role.role;
+    node_.primary_link_up = role.link_up;
+    node_.replication_offset = role.offset;
+    TRY(view, parse_cluster_nodes(replies[kClusterNodes].text));
+    node_.view = std::move(view);
+    for (const auto& own : node_.view.nodes) {
+      if (own.myself) read_own_line(own);
+    }
+    return {};
+  }
+
+  void read_own_line(const Gossip& own) {
+    node_.primary = own.primary;
+    node_.slots = own.slots;
+    node_.announced_host = own.host;
+    node_.announced_port = own.port;
+  }
+
+  void read_server(const Info& info) {
+    node_.version = parse_version(info);
+    node_.memory = parse_memory(info);
+    node_.replicas = parse_replicas(info);
+    node_.modules = parse_modules(info);
+    node_.run_id = info.text("run_id");
+    node_.uptime_seconds = info.number("uptime_in_seconds");
+    node_.loading = info.flag("loading") || info.flag("async_loading");
+    node_.cluster_enabled = info.flag("cluster_enabled");
+    node_.aof_enabled = info.flag("aof_enabled");
+    node_.child_running = info.flag("rdb_bgsave_in_progress") || info.flag("aof_rewrite_in_progress") ||
+                          info.flag("module_fork_in_progress") ||
+                          info.flag("slot_migration_fork_in_progress");
+    if (info.has("maxmemory_policy")) node_.maxmemory_policy = info.text("maxmemory_policy");
+    for (int database = 0; database < 16; ++database) {  // Valkey 9 has several in a cluster
+      const auto keys = inner_field(info.text(fmt::format("db{}", database)), "keys");
+      std::int64_t count = 0;
+      std::from_chars(keys.data(), keys.data() + keys.size(), count);
+      node_.keys += count;
+    }
+  }
+
+  void read_config(const std::vector<Reply>& replies) {
+    const auto value = [&](FirstLook question, const std::string& name) -> std::string {
+      if (replies[question].is_error()) {
+        cannot_read(fmt::format("CONFIG GET {}", name), replies[question].text, "+config|get");
+        return {};
+      }
+      return parse_config(replies[question])[name];
+    };
+    node_.save_points =
+        replies[kSave].is_error() || !parse_config(replies[kSave])["save"].empty();  // on by default
+    value(kSave, "save");
+    const auto timeout = value(kNodeTimeout, "cluster-node-timeout");
+    std::from_chars(timeout.data(), timeout.data() + timeout.size(), node_.cluster_node_timeout_millis);
+    node_.allow_replica_migration = value(kReplicaMigration, "cluster-allow-replica-migration") != "no";
+  }
+
+  Status ask_more() {
+    const auto questions = later_questions(node_.version);
+    if (questions.empty()) return {};
+    TRY(replies, connection_.pipeline(questions));
+    for (std::size_t i = 0; i < replies.size(); ++i) {
+      const std::string command = fmt::format("{}", fmt::join(questions[i], " "));
+      const std::string right = fmt::format("+{}|{}", questions[i][0], questions[i][1]);
+      if (replies[i].is_error()) {
+        cannot_read(command, replies[i].text, right);
+      } else if (questions[i][0] == "FUNCTION") {
+        node_.functions = static_cast<int>(replies[i].items.size());
+      } else {
+        node_.atomic_tasks = count_atomic_tasks(replies[i]);
+      }
+    }
+    return {};
+  }
+
+  void cannot_read(const std::string& command, const std::string& why, const std::string& right) {
+    findings.push_back({Severity::kWarning, "CannotRead", node_.pod,
+                        fmt::format("{} is refused: {}", command, why),
+                        fmt::format("give the user {}; until then the server's default is assumed", right)});
+  }
+
+  Connection& connection_;
+  NodeState node_;
+};
+
+// What one node gave: a state, or the reason why not.
+struct Seen {
+  Result<NodeState> node = error(ErrorCode::kInternal, "not looked at");
+  std::vector<Finding> findings;
+};
+
+Seen look_at(const NodeAccess& access) {
+  Seen seen;
+  if (access.connection != nullptr && !access.connection->broken()) {
+    seen.node = observe_node(*access.connection, access.pod, &seen.findings);
+    return seen;
+  }
+  auto connection = Connection::open(access.connect);
+  seen.node = connection ? observe_node(*connection, access.pod, &seen.findings)
+                         : Result<NodeState>(std::unexpected(connection.error()));
+  return seen;
+}
+
+std::vector<Seen> look_at_all(std::span<const NodeAccess> accesses) {
+  std::vector<Seen> seen(accesses.size());
+  std::atomic<std::size_t> next = 0;
+  const auto work = [&] {
+    for (std::size_t i = next++; i < accesses.size(); i = next++) seen[i] = look_at(accesses[i]);
+  };
+  std::vector<std::jthread> threads;
+  while (threads.size() + 1 < std::min(accesses.size(), kMostThreads)) threads.emplace_back(work);
+  work();
+  threads.clear();  // joins
+  return seen;
+}
+
+Finding unreachable(const PodName& pod, const Error& why) {
+  if (why.message.find("LOADING") != std::string::npos) {
+    return {Severity::kBlocker, "Loading", pod, why.message, "wait until it has read its data from disk"};
+  }
+  return {Severity::kBlocker, "NodeUnreachable", pod, why.message,
+          "every node must be seen before anything moves: bring it back, or correct address, port or "
+          "credentials"};
+}
+
+}  // namespace
+
+Result<NodeState> observe_node(Connection& connection, const PodName& pod, std::vector<Finding>* findings) {
+  Look look(connection, pod);
+  auto node = look.run();
+  if (findings != nullptr) std::ranges::move(look.findings, std::back_inserter(*findings));
+  return node;
+}
+
+ClusterState observe_cluster(std::span<const NodeAccess> accesses) {
+  ClusterState cluster;
+  auto all = look_at_all(accesses);
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    std::ranges::move(all[i].findings, std::back_inserter(cluster.findings));
+    if (all[i].node) {
+      cluster.nodes.push_back(std::move(*all[i].node));
+    } else {
+      cluster.findings.push_back(unreachable(accesses[i].pod, all[i].node.error()));
+    }
+  }
+  std::ranges::sort(cluster.nodes, {}, &NodeState::id);
+  std::ranges::move(examine(cluster), std::back_inserter(cluster.findings));
+  return cluster;
+}
+
+Result<MemoryReading> read_memory(Connection& connection) {
+  const std::vector<Args> questions{{"INFO", "memory"}, {"INFO", "stats"}};
+  TRY(replies, connection.pipeline(questions));
+  std::string text;
+  for (const auto& reply : replies) {
+    if (reply.is_error())
+      return error(ErrorCode::kRefused, connection.endpoint().text() + ": INFO: " + reply.text);
+    text += reply.text + "\r\n";
+  }
+  return parse_memory(Info(std::move(text)));
+}
+
+}  // namespace rebalance
