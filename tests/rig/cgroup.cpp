@@ -142,27 +142,19 @@ MemoryCgroup::~MemoryCgroup() {
   wait_until([this] { return rmdir(folder_.c_str()) == 0; }, Milliseconds(2000));
 }
 
-int64_t MemoryCgroup::limit() const {
-  return number_in(folder_ / (v2_ ? "memory.max" : "memory.limit_in_bytes"));
-}
-
 void MemoryCgroup::set_limit(int64_t bytes) {
   const fs::path file = folder_ / (v2_ ? "memory.max" : "memory.limit_in_bytes");
   if (!write_quietly(file, std::to_string(bytes))) throw std::runtime_error("could not set " + file.string());
 }
 
-int64_t MemoryCgroup::current() const {
-  return number_in(folder_ / (v2_ ? "memory.current" : "memory.usage_in_bytes"));
-}
-
-int64_t MemoryCgroup::anonymous() const { return field_in(folder_ / "memory.stat", v2_ ? "anon" : "rss"); }
-
-int64_t MemoryCgroup::peak() const {
-  return number_in(folder_ / (v2_ ? "memory.peak" : "memory.max_usage_in_bytes"));
-}
-
-int64_t MemoryCgroup::oom_kills() const {
-  return field_in(folder_ / (v2_ ? "memory.events" : "memory.oom_control"), "oom_kill");
+MemoryUsage read_usage(const fs::path& folder) {
+  if (fs::exists(folder / "memory.max"))
+    return {number_in(folder / "memory.max"), number_in(folder / "memory.current"),
+            field_in(folder / "memory.stat", "anon"), number_in(folder / "memory.peak"),
+            field_in(folder / "memory.events", "oom_kill")};
+  return {number_in(folder / "memory.limit_in_bytes"), number_in(folder / "memory.usage_in_bytes"),
+          field_in(folder / "memory.stat", "rss"), number_in(folder / "memory.max_usage_in_bytes"),
+          field_in(folder / "memory.oom_control", "oom_kill")};
 }
 
 }  // namespace rig

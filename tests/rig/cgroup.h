@@ -10,6 +10,17 @@ namespace rig {
 // Empty when memory control groups can be made here, else the reason why not.
 const std::string& cgroups_unavailable();
 
+struct MemoryUsage {  // bytes
+  int64_t limit = 0;
+  int64_t current = 0;    // all of it, page cache included
+  int64_t anonymous = 0;  // without page cache: what cannot be taken back
+  int64_t peak = 0;       // of current; 0 where the kernel does not tell (version 2 before Linux 5.19)
+  int64_t oom_kills = 0;
+};
+
+// Of a group by its folder; all 0 for a folder that is none.
+MemoryUsage read_usage(const std::filesystem::path& folder);
+
 // Throws where none can be made: ask cgroups_unavailable() first.
 class MemoryCgroup {
  public:
@@ -21,12 +32,8 @@ class MemoryCgroup {
   std::filesystem::path procs() const { return folder_ / "cgroup.procs"; }
   const std::filesystem::path& folder() const { return folder_; }
 
-  int64_t limit() const;
   void set_limit(int64_t bytes);
-  int64_t current() const;    // all of it, page cache included, in bytes
-  int64_t anonymous() const;  // without page cache: what cannot be taken back
-  int64_t peak() const;       // of current(); 0 where the kernel does not tell (version 2 before Linux 5.19)
-  int64_t oom_kills() const;
+  MemoryUsage usage() const { return read_usage(folder_); }
 
  private:
   bool v2_;

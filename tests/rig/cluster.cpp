@@ -8,29 +8,6 @@
 namespace rig {
 namespace {
 
-uint16_t crc16(std::string_view text) {  // XMODEM
-  uint16_t crc = 0;
-  for (const char c : text) {
-    crc = static_cast<uint16_t>(crc ^ (static_cast<unsigned char>(c) << 8));
-    for (int bit = 0; bit < 8; ++bit)
-      crc = static_cast<uint16_t>((crc << 1) ^ ((crc & 0x8000) != 0 ? 0x1021 : 0));
-  }
-  return crc;
-}
-
-NodeView parsed(const std::string& line) {
-  std::istringstream in(line);
-  NodeView view;
-  std::string skip;
-  std::string link;
-  in >> view.id >> skip >> view.flags >> view.primary >> skip >> skip >> view.epoch >> link;
-  if (view.primary == "-") view.primary.clear();
-  view.connected = link == "connected";
-  for (std::string entry; in >> entry;)
-    (entry.starts_with('[') ? view.open : view.slots).append(entry).append(" ");
-  return view;
-}
-
 // For comparison: what all nodes must say alike.
 std::string essence(const std::vector<NodeView>& views) {
   std::set<std::string> lines;
@@ -63,14 +40,6 @@ void add_slots(Client& client, const ServerVersion& version, int from, int to) {
 }
 
 }  // namespace
-
-int key_slot(std::string_view key) {
-  if (const auto open = key.find('{'); open != std::string_view::npos) {
-    const auto close = key.find('}', open + 1);
-    if (close != std::string_view::npos && close > open + 1) key = key.substr(open + 1, close - open - 1);
-  }
-  return crc16(key) % kSlots;
-}
 
 TestCluster::TestCluster(const ServerVersion& version, ClusterOptions options)
     : own_folder_(std::make_unique<TempFolder>()),
@@ -145,11 +114,7 @@ int TestCluster::index_of(const std::string& id) const {
 }
 
 std::vector<NodeView> TestCluster::view_of(int index) const {
-  std::istringstream in(command(index, {"CLUSTER", "NODES"}).text);
-  std::vector<NodeView> views;
-  for (std::string line; std::getline(in, line);)
-    if (!line.empty()) views.push_back(parsed(line));
-  return views;
+  return parse_nodes(command(index, {"CLUSTER", "NODES"}).text);
 }
 
 std::array<int, kSlots> TestCluster::owners() const {
@@ -157,19 +122,14 @@ std::array<int, kSlots> TestCluster::owners() const {
   owners.fill(-1);
   for (int index = 0; index < size(); ++index) {
     if (!nodes_[static_cast<size_t>(index)]->running()) continue;
-    for (const auto& view : view_of(index)) {
-      if (!view.flags.contains("myself")) continue;
-      std::istringstream in(view.slots);
-      for (std::string range; in >> range;) {
-        const auto dash = range.find('-');
-        const int from = std::stoi(range);
-        const int to = dash == std::string::npos ? from : std::stoi(range.substr(dash + 1));
-        for (int slot = from; slot <= to; ++slot) {
-          int& owner = owners[static_cast<size_t>(slot)];
-          if (owner >= 0) throw std::runtime_error("slot " + std::to_string(slot) + " is owned twice");
-          owner = index;
-        }
-      }
+    const auto views = view_of(index);
+    const auto own =
+        std::ranges::find_if(views, [](const NodeView& view) { return view.flags.contains("myself"); });
+    if (own == views.end() || !own->flags.contains("master")) continue;
+    for (const int slot : slots_in(own->slots)) {
+      int& owner = owners[static_cast<size_t>(slot)];
+      if (owner >= 0) throw std::runtime_error("slot " + std::to_string(slot) + " is owned twice");
+      owner = index;
     }
   }
   return owners;

@@ -8,18 +8,13 @@
 #include <array>
 #include <map>
 #include <memory>
-#include <string_view>
 
 #include "rig/certificates.h"
 #include "rig/server.h"
 #include "rig/temp_folder.h"
+#include "rig/topology.h"
 
 namespace rig {
-
-constexpr int kSlots = 16384;
-
-// CRC16 of the key, or of what its first {} holds, modulo 16384 (redis.io, cluster specification).
-int key_slot(std::string_view key);
 
 struct ClusterOptions {
   int primaries = 3;
@@ -27,16 +22,6 @@ struct ClusterOptions {
   int replicas = 0;  // of each primary, empty ones as well
   ServerOptions server;
   bool tls = false;  // with certificates of a CA of its own, see ca()
-};
-
-struct NodeView {  // a line of CLUSTER NODES
-  std::string id;
-  std::string flags;
-  std::string primary;  // of a replica
-  int64_t epoch = 0;
-  std::string slots;  // "0-5460 7000", open ones not included
-  std::string open;   // "[93-<-id]" entries
-  bool connected = false;
 };
 
 // What `redis-cli --cluster check` of the same version says: the independent judge.
@@ -59,6 +44,8 @@ class TestCluster {
   int index_of(const std::string& id) const;                    // -1: none
   const CertificateAuthority* ca() const { return ca_.get(); }  // of a TLS cluster
   const std::filesystem::path& folder() const { return folder_; }
+
+  Endpoint seed() const { return node(0).endpoint(); }
 
   Reply command(int index, const Arguments& arguments) const { return node(index).command(arguments); }
   std::vector<NodeView> view_of(int index) const;

@@ -49,11 +49,11 @@ TEST(Cgroup, KillsWhatOutgrowsItsLimitAndCountsIt) {
     return;
   }
   const MemoryCgroup group(32 << 20);
-  EXPECT_EQ(group.limit(), 32 << 20);
+  EXPECT_EQ(group.usage().limit, 32 << 20);
   Process glutton({"sh", "-c", "x=$(head -c 200000000 /dev/zero | tr '\\0' x)"},
                   {.cgroup_procs = group.procs()});
   EXPECT_TRUE(glutton.wait(Milliseconds(20'000)));
-  EXPECT_GT(group.oom_kills(), 0);
+  EXPECT_GT(group.usage().oom_kills, 0);
 }
 
 TEST(KeySlot, HashesOnlyTheTag) {
