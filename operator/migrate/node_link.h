@@ -1,0 +1,40 @@
+// A connection to one member of the cluster that is known to be the right node in the right life.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "migrate/runner.h"
+
+namespace rebalance {
+
+// Waits, or less if stopped meanwhile.
+void pause_for(Millis duration, std::stop_token stop);
+
+// Used by one thread. Every connect checks CLUSTER MYID, and that run_id is the one of the first connect.
+class NodeLink {
+ public:
+  NodeLink(Member member, int attempts) : member_(std::move(member)), attempts_(attempts) {}
+
+  // Tries `attempts` times with growing pauses while the node is away or loads its data. kUnavailable: away,
+  // or it restarted; kConflict: another node answers there; kRefused: credentials.
+  Status connect(std::stop_token stop);
+  // As Connection::pipeline has it; a broken connection stays broken until connect().
+  Result<std::vector<Reply>> send(std::span<const Command> commands, Millis timeout);
+
+  bool connected() const { return connection_ && !connection_->broken(); }
+  const Member& member() const { return member_; }
+  const std::string& run_id() const { return run_id_; }
+
+ private:
+  Status try_once();
+  Member member_;
+  int attempts_;
+  std::string run_id_;
+  std::optional<Connection> connection_;
+};
+
+}  // namespace rebalance
