@@ -1,0 +1,111 @@
+#include "control/observer.h"
+
+#include <algorithm>
+#include <future>
+#include <set>
+
+#include "redis/sizes.h"
+
+namespace rebalance {
+namespace {
+
+constexpr const char* kLookName = "redis-rebalance-look";  // no claim: it writes nothing
+
+void add(SlotSizes& all, const SlotSizes& node, const SlotSet& slots) {
+  for (const auto& range : slots.ranges()) {
+    for (int slot = range.first; slot <= range.last; slot++) {
+      all.bytes[slot] = node.bytes[slot];
+      all.keys[slot] = node.keys[slot];
+    }
+  }
+  all.exact = all.exact && node.exact;
+  all.error_percent = std::max(all.error_percent, node.error_percent);
+}
+
+}  // namespace
+
+Observer::Observer(std::vector<PodState> pods, const ClusterSpec& cluster, SecretReader secrets)
+    : pods_(std::move(pods)), cluster_(cluster), secrets_(std::move(secrets)) {}
+
+ConnectOptions Observer::access(const PodName& pod, const std::string& client_name) const {
+  const auto found = std::ranges::find(pods_, pod, &PodState::name);
+  return found == pods_.end() ? ConnectOptions{} : connect_options(*found, cluster_, secrets_, client_name);
+}
+
+Connection* Observer::connection(const PodName& pod) {
+  auto found = connections_.find(pod);
+  if (found != connections_.end() && found->second.broken()) {
+    connections_.erase(found);
+    found = connections_.end();
+  }
+  if (found == connections_.end()) {
+    auto opened = Connection::open(access(pod, kLookName));
+    if (!opened) return nullptr;
+    found = connections_.emplace(pod, *std::move(opened)).first;
+  }
+  return &found->second;
+}
+
+ClusterState Observer::look() {
+  std::vector<NodeAccess> accesses;
+  for (const auto& pod : pods_)
+    accesses.push_back({pod.name, access(pod.name, kLookName), connection(pod.name)});
+  return observe_cluster(accesses);
+}
+
+SlotSizes Observer::measure(ClusterState& cluster) {
+  struct Measured {
+    const NodeState* node;
+    std::future<Result<SlotSizes>> sizes;
+  };
+  std::vector<Measured> all;
+  for (const auto* node : cluster.primaries()) {
+    if (node->slots.empty()) continue;
+    auto options = access(node->pod, kLookName);
+    all.push_back({node, std::async(std::launch::async, [node, options]() -> Result<SlotSizes> {
+                     TRY(connection, Connection::open(options));
+                     return measure_slots(connection, *node);
+                   })});
+  }
+  SlotSizes sizes;
+  sizes.exact = !all.empty();
+  std::vector<Finding> problems;
+  for (auto& [node, future] : all) {
+    const auto measured = future.get();
+    if (measured) {
+      add(sizes, *measured, node->slots);
+    } else {
+      problems.push_back(
+          {Severity::kBlocker, "SizesUnknown", node->pod, measured.error().message,
+           "without sizes nothing is planned: see docs/acl.md for the commands that are needed"});
+    }
+  }
+  std::ranges::move(problems, std::back_inserter(cluster.findings));
+  return sizes;
+}
+
+void Observer::refresh_memory(World& world, const std::vector<NodeId>& nodes) {
+  for (auto& node : world.nodes) {
+    if (std::ranges::find(nodes, node.id) == nodes.end()) continue;
+    Connection* link = connection(node.pod);
+    if (link == nullptr) continue;
+    if (auto reading = read_memory(*link)) node.memory = *std::move(reading);
+  }
+}
+
+SlotSet open_slots(const ClusterState& cluster) {
+  SlotSet slots;
+  for (const auto& node : cluster.nodes) {
+    for (const auto& open : node.view.open) slots.add({open.slot, open.slot});
+  }
+  return slots;
+}
+
+std::vector<Finding> without_own_moves(std::vector<Finding> findings) {
+  static const std::set<std::string> kCaused{"OpenSlots", "ReplicaOpenSlots", "ViewsDisagree",
+                                             "SlotsOwnedTwice", "EqualConfigEpochs"};
+  std::erase_if(findings, [](const Finding& finding) { return kCaused.contains(finding.name); });
+  return findings;
+}
+
+}  // namespace rebalance

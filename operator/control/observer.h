@@ -1,0 +1,43 @@
+// Looks at all servers of a cluster through their pods, again and again, on connections that are kept. Read
+// only. Not thread-safe.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "control/access.h"
+#include "model/world.h"
+#include "redis/observe.h"
+
+namespace rebalance {
+
+class Observer {
+ public:
+  Observer(std::vector<PodState> pods, const ClusterSpec& cluster, SecretReader secrets);
+
+  ClusterState look();
+  // Bytes and keys of each slot, of all primaries side by side; what cannot be measured is a finding in
+  // `cluster`.
+  SlotSizes measure(ClusterState& cluster);
+  // Memory alone, of the nodes of `world` that are named; a node that does not answer keeps what it has.
+  void refresh_memory(World& world, const std::vector<NodeId>& nodes);
+
+  const std::vector<PodState>& pods() const { return pods_; }
+  ConnectOptions access(const PodName& pod, const std::string& client_name) const;
+
+ private:
+  Connection* connection(const PodName& pod);  // nullptr: cannot be reached
+  std::vector<PodState> pods_;
+  ClusterSpec cluster_;
+  SecretReader secrets_;
+  std::map<PodName, Connection> connections_;
+};
+
+// Slots that any node marks migrating or importing.
+SlotSet open_slots(const ClusterState& cluster);
+
+// While own batches run, the cluster is neither closed nor of one mind: findings that they cause are left
+// out.
+std::vector<Finding> without_own_moves(std::vector<Finding> findings);
+
+}  // namespace rebalance
