@@ -41,4 +41,4 @@ asan tsan: ## the unit tests under sanitizers: AddressSanitizer with UBSan, Thre
 	@scripts/sanitized $@
 
 clean:
-	rm -rf build build-asan build-tsan
+	rm -rf build build-asan build-tsan build-fuzz

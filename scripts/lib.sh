@@ -1,5 +1,6 @@
 # Shared by the scripts of this folder: where things are kept, and apt beside the system's own.
 # Sourced, never run. Nothing here changes the system.
+# shellcheck shell=bash disable=SC2034 # what is set here is used by those who source it
 
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/redis-rebalance
 codename=$(. /etc/os-release && echo "${VERSION_CODENAME:-unknown}")
@@ -9,6 +10,7 @@ die() { say "$1"; exit "${2:-1}"; }
 
 # The mirror that apt itself is set up with, so that a proxy or a private mirror is honoured here too.
 debian_mirror() {
+  # shellcheck disable=SC2016 # apt fills these in
   apt-get indextargets --format '$(CODENAME) $(REPO_URI)' 'Created-By: Packages' |
     awk -v want="$codename" '$1 == want { print $2; found = 1; exit } NF { last = $NF }
                              END { if (!found && last) print last }'
