@@ -84,15 +84,17 @@ Result<Plan> make_plan(const World& world, const RebalanceSpec& spec, const Fact
   plan.notes = draft.layout.notes;
   plan.skew_before = draft.layout.skew_before;
   plan.skew_after = draft.layout.skew_after;
-  plan.nodes = forecasts(world, draft, spec.headroom);
   if (draft.schedule.refusal) {
-    plan.refusal = refuse(world, spec, factors, draft);
+    TRY(wish, draft_plan(world, spec, factors, Headroom::kIgnored));
+    plan.refusal = refuse(world, spec, factors, draft, wish);
+    plan.nodes = forecasts(world, wish, spec.headroom);
   } else {
+    plan.nodes = forecasts(world, draft, spec.headroom);
     plan.batches = std::move(draft.schedule.batches);
+    note_joining(plan, world);
   }
   plan.engines = choose_engines(world, plan.batches, spec.engine);
   add_totals(plan, world.sizes);
-  if (!plan.refusal) note_joining(plan, world);
   plan.hash = plan_hash(plan);
   return plan;
 }

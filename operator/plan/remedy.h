@@ -6,11 +6,16 @@
 
 namespace rebalance {
 
-// `draft` is refused. Each remedy of the result, applied to the same world and spec, gives a plan.
-Refusal refuse(const World& world, const RebalanceSpec& spec, const Factors& factors, const Draft& draft);
+// `draft` is refused and `wish` is the same goal with no regard to headroom. Each remedy of the result,
+// applied to the same world and spec (see applied), gives a plan.
+Refusal refuse(const World& world, const RebalanceSpec& spec, const Factors& factors, const Draft& draft,
+               const Draft& wish);
 
-// The world with one more empty primary of the usual limit; its pod is called kNewShard and so on.
-inline constexpr const char* kNewShard = "(new shard)";
-World with_new_shards(const World& world, int count);
+// A rehearsal of a remedy.
+struct Situation {
+  World world;
+  RebalanceSpec spec;
+};
+Situation applied(const Remedy& remedy, const World& world, const RebalanceSpec& spec);
 
 }  // namespace rebalance

@@ -38,7 +38,22 @@ TEST(Incident, TheReshardThatKilledANodeIsRefusedBeforeTheFirstKey) {
   EXPECT_TRUE(plan.batches.empty());
   EXPECT_EQ(plan.refusal->pod, "redis-1");
   EXPECT_EQ(plan.refusal->rule, "HighWatermark");
-  EXPECT_THAT(plan.refusal->sentence, HasSubstr("redis-1 (limit 118.0Mi)"));
+  EXPECT_THAT(plan.refusal->sentence, HasSubstr("redis-1 (limit 118.0Mi) stands at 105.9Mi, 5.6Mi above its high watermark"));
+  EXPECT_THAT(plan.refusal->sentence, HasSubstr("would reach 147.7Mi while it receives 26.2Mi"));
+}
+
+TEST(Incident, TheRemediesAreComputedAndTheLargestPartGoesToTheEmptyNode) {
+  auto spec = move("0-1499", "redis-1");
+  spec.goal.assignments.push_back({SlotSet::parse("1500-2999").value(), "redis-3"});
+  const auto plan = make_plan(incident(), spec).value();
+  ASSERT_TRUE(plan.refusal);
+  std::vector<std::string> kinds;
+  for (const auto& remedy : plan.refusal->remedies) kinds.push_back(remedy.kind);
+  EXPECT_THAT(kinds, ::testing::ElementsAre("RaiseLimit", "PartOfGoal"));
+  const auto& part = plan.refusal->remedies.back();
+  ASSERT_EQ(part.part.size(), 1u);
+  EXPECT_EQ(part.part.front().pod, "redis-3");
+  EXPECT_EQ(part.part.front().slots.text(), "1500-2999");
 }
 
 }  // namespace
