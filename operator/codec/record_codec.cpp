@@ -36,6 +36,12 @@ Plan decode_plan(const json& in) {
   plan.skew_before = in.at("skewBefore").get<double>();
   plan.skew_after = in.at("skewAfter").get<double>();
   for (const auto& batch : in.at("batches")) plan.batches.push_back(decode_batch(batch));
+  for (const auto& [pod, limit] : in.at("limits").items()) {
+    NodeForecast node;
+    node.pod = pod;
+    node.limit = limit.get<Bytes>();
+    plan.nodes.push_back(std::move(node));
+  }
   return plan;
 }
 
@@ -45,10 +51,13 @@ std::string encode_record(const Record& record) {
   const Plan& plan = record.plan;
   json batches = json::array();
   for (const auto& batch : plan.batches) batches.push_back(encode_batch(batch));
+  json limits = json::object();
+  for (const auto& node : plan.nodes) limits[node.pod] = node.limit;
   const json out = {{"format", kFormat},
                     {"resource", record.resource},
                     {"fingerprint", record.fingerprint},
-                    {"started", record.started},
+                    {"when", record.when},
+                    {"approved", record.approved},
                     {"plan",
                      {{"hash", plan.hash},
                       {"slots", plan.slots},
@@ -56,6 +65,7 @@ std::string encode_record(const Record& record) {
                       {"keys", plan.keys},
                       {"skewBefore", plan.skew_before},
                       {"skewAfter", plan.skew_after},
+                      {"limits", std::move(limits)},
                       {"batches", std::move(batches)}}}};
   return out.dump(1) + "\n";
 }
@@ -66,7 +76,8 @@ Result<Record> decode_record(const std::string& text) {
     if (in.at("format").get<int>() != kFormat)
       return invalid_input("the record was written by another version of the program");
     return Record{in.at("resource").get<std::string>(), in.at("fingerprint").get<std::string>(),
-                  in.at("started").get<std::string>(), decode_plan(in.at("plan"))};
+                  in.at("when").get<std::string>(), in.at("approved").get<bool>(),
+                  decode_plan(in.at("plan"))};
   } catch (const std::exception& problem) {  // json's own, and bad_expected_access of a slot set
     return invalid_input(fmt::format("the record of the last run cannot be read: {}", problem.what()));
   }

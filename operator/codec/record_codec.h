@@ -10,9 +10,10 @@ namespace rebalance {
 
 struct Record {
   std::string resource;     // namespace/name
-  std::string fingerprint;  // RedisRebalance::fingerprint when the plan was approved
-  std::string started;      // RFC 3339
-  Plan plan;                // batches, engines and hash; forecasts and notes are not kept
+  std::string fingerprint;  // RedisRebalance::fingerprint when the plan was made
+  std::string when;         // RFC 3339
+  bool approved = false;    // else it waits for approval
+  Plan plan;                // hash, batches, totals, and pod and limit of each node; the rest is not kept
 };
 
 std::string encode_record(const Record& record);

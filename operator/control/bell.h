@@ -4,6 +4,7 @@
 #include <condition_variable>
 #include <mutex>
 #include <stop_token>
+#include <utility>
 
 #include "base/clock.h"
 
@@ -16,11 +17,11 @@ class Bell {
     rung_ = true;
     condition_.notify_all();
   }
-  // Until rung (also before the call), stopped, or `limit` has passed.
-  void wait(std::stop_token stop, Millis limit) {
+  // Until rung (also before the call; true), stopped, or `limit` has passed.
+  bool wait(std::stop_token stop, Millis limit) {
     std::unique_lock lock(mutex_);
-    condition_.wait_for(lock, stop, limit, [this] { return rung_; });
-    rung_ = false;
+    condition_.wait_for(lock, std::move(stop), limit, [this] { return rung_; });
+    return std::exchange(rung_, false);
   }
 
  private:

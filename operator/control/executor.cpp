@@ -42,7 +42,7 @@ std::optional<Bytes> used_now(const PairEnd& node) {
 }
 
 BatchEnd told(const BatchJob& job, const BatchResult& result) {
-  BatchEnd end{job.batch, result.left_open, {}, result.error, 0};
+  BatchEnd end{job.batch, result.left_open, {}, result.error, 0, false};
   for (const auto& skipped : result.skipped) end.skipped.emplace(skipped.slot, skipped.reason);
   return end;
 }
@@ -63,8 +63,13 @@ Executor::~Executor() {
 void Executor::start(BatchJob job) {
   const std::scoped_lock lock(mutex_);
   const int index = job.batch.index;
+  bool alone = true;
+  for (auto& [other_index, other] : runs_) {
+    if (other.batch.target == job.batch.target) other.alone = alone = false;
+  }
   auto& run = runs_[index];
   run.batch = job.batch;
+  run.alone = alone;
   run.progress = {job.batch.source, job.batch.target, index, 0, job.batch.slots.size(), 0, 0};
   run.thread = std::jthread([this, job = std::move(job)](std::stop_token stop) { work(job, stop); });
 }
@@ -78,8 +83,9 @@ void Executor::work(const BatchJob& job, std::stop_token stop) {
   if (before && after) end.grown = after->used - *before;
   {
     const std::scoped_lock lock(mutex_);
-    finished_.push_back({std::move(end), result});
     const auto run = runs_.find(job.batch.index);
+    end.measured = before && after && run->second.alone;
+    finished_.push_back({std::move(end), result});
     leaving_.push_back(std::move(run->second.thread));
     runs_.erase(run);
   }

@@ -40,6 +40,7 @@ class Executor : public ProgressSink {
   struct Run {
     Batch batch;
     PairProgress progress;
+    bool alone = true;  // no other batch to the same target ran meanwhile
     std::jthread thread;
   };
   void work(const BatchJob& job, std::stop_token stop);

@@ -17,7 +17,7 @@ constexpr int kMostHalvings = 4;
 
 // The estimate was too low: correct the target's factor and cut what follows.
 void learn(Step& step, const BatchEnd& end) {
-  if (end.batch.bytes <= 0 || end.error || !end.left_open.empty()) return;
+  if (end.batch.bytes <= 0 || !end.measured || end.error) return;
   const double ratio = static_cast<double>(end.grown) / static_cast<double>(end.batch.bytes);
   auto& factors = step.pace().factors[end.batch.target];
   factors.growth = std::clamp(std::max(ratio, 1.0), factors.growth, 4.0);

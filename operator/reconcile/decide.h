@@ -28,6 +28,7 @@ struct BatchEnd {
   std::map<Slot, std::string> skipped;  // closed again and left with the source, and why
   std::optional<Error> error;           // with the server's words
   Bytes grown = 0;                      // used_memory of the target, after minus before
+  bool measured = false;                // grown is this batch's alone
 };
 
 struct Scene {

@@ -84,7 +84,7 @@ struct Drive {
       if (node.id == batch.source) node.slots.remove(batch.slots);
       if (node.id == batch.target) node.slots.add(batch.slots);
     }
-    scene.ended.push_back({batch, {}, {}, std::nullopt, batch.bytes});
+    scene.ended.push_back({batch, {}, {}, std::nullopt, batch.bytes, true});
   }
   State until_final(int most = 200) {
     for (int i = 0; i < most && !is_final(status.state); i++) once(), obey();
@@ -215,7 +215,7 @@ TEST(Decide, FailuresAreSpacedAndTheirBudgetEnds) {
   drive.once();
   const Batch batch = std::get<StartBatch>(drive.last.actions.front()).batch;
   for (int attempt = 1; attempt <= drive.resource.spec.safety.max_failures; attempt++) {
-    drive.scene.ended = {{batch, {}, {}, Error{ErrorCode::kUnavailable, "connection refused"}, 0}};
+    drive.scene.ended = {{batch, {}, {}, Error{ErrorCode::kUnavailable, "connection refused"}, 0, false}};
     drive.once();
     EXPECT_EQ(count<StartBatch>(drive.last), 0) << "no start right after failure " << attempt;
     drive.scene.now += std::chrono::seconds(90);

@@ -1,0 +1,282 @@
+#include "control/controller.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/log.h"
+#include "migrate/repair.h"
+
+namespace rebalance {
+namespace {
+
+constexpr Millis kViewPeriod{250};
+// A look at all servers while slots move: not more often than this, and at most a tenth of the time.
+constexpr Millis kLookPeriod{1000};
+constexpr int kLookShare = 10;
+
+Member member(const NodeState& node, ConnectOptions access) {
+  return {node.id, node.pod, node.role, std::move(access)};
+}
+
+template <class... Handlers>
+struct Overloaded : Handlers... {
+  using Handlers::operator()...;
+};
+
+int exit_code(State state, const std::string& reason) {
+  switch (state) {
+    case State::kSucceeded: return kDone;
+    case State::kAwaitingApproval: return kAwaitingApprovalCode;
+    case State::kRefused:
+    case State::kPlanStale: return kRefusedCode;
+    case State::kWaiting: return kRefusedCode;
+    case State::kFailed: return kFailedCode;
+    default: return reason == "Stopped" ? kStoppedCode : kBug;
+  }
+}
+
+}  // namespace
+
+Controller::Controller(RedisRebalance resource, Observer observer, std::unique_ptr<StateFolder> folder,
+                       std::unique_ptr<FileJournal> journal, RunOptions options, Reporter& reporter,
+                       std::stop_token stop)
+    : resource_(std::move(resource)),
+      observer_(std::move(observer)),
+      folder_(std::move(folder)),
+      journal_(std::move(journal)),
+      options_(std::move(options)),
+      reporter_(reporter),
+      stop_(std::move(stop)),
+      executor_(gate_, *journal_, bell_) {
+  if (!options_.plan_hash.empty()) resource_.spec.approval.plan_hash = options_.plan_hash;
+}
+
+Summary Controller::run() {
+  recall();
+  for (;;) {
+    look();
+    const Decision decision = decide(resource_, status_, pace_, scene());
+    repaired_ = false;
+    repair_error_.reset();
+    ended_.clear();
+    tell_changes(decision);
+    status_ = decision.status;
+    pace_ = decision.pace;
+    if (const auto kept = keep_record(); !kept) {
+      status_.state = State::kFailed;
+      status_.reason = "StateFolder";
+      status_.message = kept.error().message;
+    }
+    if (is_final(status_.state) || status_.state == State::kAwaitingApproval) break;
+    if (status_.reason == "Stopped") break;
+    for (const auto& action : decision.actions) act(action);
+    if (waiting_for_claim_ &&
+        BootClock::now() - *waiting_for_claim_ > std::chrono::seconds(options_.wait_seconds))
+      break;
+    wait(decision.requeue);
+    take_finished();
+  }
+  return summary();
+}
+
+void Controller::recall() {
+  const auto text = folder_->get(kRecord);
+  if (!text || !*text) return;
+  const auto record = decode_record(**text);
+  if (!record) return reporter_.event("RecordIgnored", record.error().message);
+  if (record->fingerprint != resource_.fingerprint) return;  // of another spec: planned anew
+  const bool wanted = record->approved || resource_.spec.approval.plan_hash == record->plan.hash;
+  if (!wanted) return;
+  status_.plan = record->plan;
+  if (!record->approved) return;
+  status_.approved_hash = record->plan.hash;
+  reporter_.event("Resuming",
+                  fmt::format("going on with plan {}, approved {}", record->plan.hash, record->when));
+}
+
+// The whole picture when it is due or asked for, else the memory of those that changed.
+void Controller::look() {
+  const auto now = BootClock::now();
+  const bool running = !executor_.running().empty();
+  const bool due = now - looked_ > std::max<Millis>(kLookPeriod, look_cost_ * kLookShare);
+  if (running && !due && !look_again_) {
+    std::vector<NodeId> all;
+    for (const auto& node : world_.nodes) all.push_back(node.id);
+    return observer_.refresh_memory(world_, all);
+  }
+  cluster_ = observer_.look();
+  if (!sizes_ || repaired_) sizes_ = observer_.measure(cluster_);
+  world_ = make_world(cluster_, observer_.pods(), *sizes_);
+  if (running) world_.findings = without_own_moves(std::move(world_.findings));
+  look_cost_ = std::chrono::duration_cast<Millis>(BootClock::now() - now);
+  looked_ = BootClock::now();
+  if (before_.nodes.empty()) before_ = world_;
+  look_again_ = false;
+}
+
+Scene Controller::scene() {
+  Scene scene;
+  scene.world = world_;
+  scene.open_slots = open_slots(cluster_);
+  for (const auto& intent : journal_->intents()) scene.journal_slots.add(intent.slots);
+  scene.claim_held = keeper_ != nullptr;
+  scene.claimed_by = claimed_by_;
+  scene.running = executor_.running();
+  scene.ended = ended_;
+  scene.repair_error = repair_error_;
+  scene.repaired = repaired_;
+  scene.stop_asked = stop_.stop_requested();
+  scene.observe_asked = options_.observe;
+  scene.now = BootClock::now();
+  scene.wall_time = rfc3339(std::chrono::system_clock::now());
+  return scene;
+}
+
+void Controller::tell_changes(const Decision& decision) {
+  const auto& next = decision.status;
+  if (next.plan && !status_.plan) reporter_.plan(*next.plan, world_);
+  if (next.state == State::kRebalancing && status_.state != State::kRebalancing) {
+    before_ = world_;
+    tally_.begin(*next.plan, world_);
+    begin_watching();
+  }
+  for (std::size_t i = 0; i < next.failures.size(); i++) {
+    if (next.failures[i].attempt > status_.failure_count) reporter_.event("Failure", next.failures[i].what);
+  }
+  if (next.state != status_.state || next.reason != status_.reason)
+    reporter_.event(next.reason, next.message);
+}
+
+void Controller::act(const Action& action) {
+  std::visit(Overloaded{[&](const TakeClaim&) { take_claim(); },
+                        [&](const StartBatch& start) { start_batch(start.batch); },
+                        [&](const StopBatches&) { executor_.stop_all(); },
+                        [&](const RepairOpen& repair_open) { repair(repair_open.whole_cluster); }},
+             action);
+}
+
+void Controller::take_claim() {
+  std::vector<NodeAccess> nodes;
+  for (const auto& node : cluster_.nodes)
+    nodes.push_back({node.pod, observer_.access(node.pod, ""), nullptr});
+  auto taken = ClaimKeeper::take(nodes, gate_);
+  if (taken) {
+    keeper_ = *std::move(taken);
+    claimed_by_.clear();
+    waiting_for_claim_.reset();
+    look_again_ = true;
+    return;
+  }
+  claimed_by_ = taken.error().message;
+  if (!waiting_for_claim_) waiting_for_claim_ = BootClock::now();
+}
+
+void Controller::start_batch(const Batch& batch) {
+  BatchJob job;
+  job.batch = batch;
+  for (const auto& node : cluster_.nodes) {
+    Member one = member(node, observer_.access(node.pod, keeper_->client_name()));
+    if (node.id == batch.source) {
+      job.source = std::move(one);
+    } else if (node.id == batch.target) {
+      job.target = std::move(one);
+    } else {
+      job.others.push_back(std::move(one));
+    }
+  }
+  job.options = runner_options(resource_.spec, world_, batch);
+  executor_.start(std::move(job));
+}
+
+void Controller::repair(bool whole_cluster) {
+  RepairJob job;
+  for (const auto& node : cluster_.nodes) {
+    job.nodes.push_back(member(node, observer_.access(node.pod, keeper_->client_name())));
+  }
+  job.intents = journal_->intents();
+  job.everything = whole_cluster;
+  const auto result = run_repair(job, executor_.hooks(), stop_);
+  for (const auto& step : result.steps)
+    reporter_.event("Repair", fmt::format("slot {}: {}", step.slot, step.reason));
+  if (result.error) repair_error_ = result.error;
+  if (!result.error && !result.reports.empty()) {
+    repair_error_ = Error{ErrorCode::kConflict, fmt::format("slot {}: {}", result.reports.front().slot,
+                                                            result.reports.front().reason)};
+  }
+  repaired_ = true;
+  look_again_ = true;
+}
+
+// Intent before effect: the approved plan is on disk before the first batch starts, and gone once it is done.
+// One that waits for approval is kept too, since what is approved is that very plan.
+Status Controller::keep_record() {
+  if (is_final(status_.state)) return folder_->remove(kRecord);
+  if (status_.state == State::kAwaitingApproval) return keep_plan(*folder_, resource_, *status_.plan, false);
+  if (recorded_ || status_.approved_hash.empty() || status_.state != State::kRebalancing) return {};
+  recorded_ = true;
+  return keep_plan(*folder_, resource_, *status_.plan, true);
+}
+
+void Controller::begin_watching() {
+  std::vector<WatchedNode> watched;
+  for (const auto& node : world_.nodes) {
+    const bool touched = std::ranges::any_of(
+        status_.plan ? status_.plan->batches : std::vector<Batch>{}, [&](const Batch& batch) {
+          return batch.source == node.id || batch.target == node.id || batch.target == node.primary;
+        });
+    if (touched)
+      watched.push_back({node.id, node.pod, observer_.access(node.pod, "redis-rebalance-look"),
+                         walls_of(node, resource_.spec.headroom)});
+  }
+  sampler_ = std::make_unique<Sampler>(std::move(watched));
+  gate_.watch(sampler_.get());
+}
+
+void Controller::take_finished() {
+  for (auto& finished : executor_.take_finished()) {
+    tally_.add(finished.end.batch, finished.result);
+    ended_.push_back(std::move(finished.end));
+    look_again_ = true;
+  }
+}
+
+void Controller::wait(Millis limit) {
+  // A stop wakes at once, but only the first time: then the batches that end are waited for.
+  const auto stop = stop_.stop_requested() ? std::stop_token{} : stop_;
+  const auto until = BootClock::now() + limit;
+  for (auto left = limit; left > Millis(0) && !stop.stop_requested();
+       left = std::chrono::duration_cast<Millis>(until - BootClock::now())) {
+    reporter_.view(view());
+    if (bell_.wait(stop, std::min(left, kViewPeriod))) break;
+  }
+}
+
+RunView Controller::view() const {
+  RunView view{status_.state, status_.reason, status_.message, {}, {}, 0, 0, 0, 0, 0, -1};
+  tally_.fill(view, executor_.progress_of_running(), BootClock::now());
+  if (sampler_) view.pods = sampler_->pods();
+  return view;
+}
+
+Summary Controller::summary() {
+  Summary summary;
+  summary.state = status_.state;
+  summary.reason = status_.reason;
+  summary.message = status_.message;
+  summary.before = before_;
+  summary.after = world_;
+  if (status_.plan) summary.plan = *status_.plan;
+  summary.slots_moved = tally_.slots();
+  summary.keys_moved = tally_.keys();
+  summary.bytes_moved = tally_.bytes();
+  summary.moving_seconds = tally_.moving_seconds();
+  summary.total_seconds = seconds_between(began_, BootClock::now());
+  if (sampler_) summary.pods = sampler_->pods();
+  summary.failures = status_.failures;
+  summary.exit_code = exit_code(status_.state, status_.reason);
+  reporter_.summary(summary);
+  return summary;
+}
+
+}  // namespace rebalance

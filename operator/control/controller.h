@@ -1,0 +1,78 @@
+// The loop over one RedisRebalance: look, decide, act, tell. Private to control/; run() is its door.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <stop_token>
+
+#include "codec/record_codec.h"
+#include "control/executor.h"
+#include "control/gate.h"
+#include "control/keeper.h"
+#include "control/observer.h"
+#include "control/run.h"
+#include "control/sampler.h"
+#include "journal/file_journal.h"
+#include "journal/state_folder.h"
+#include "reconcile/decide.h"
+
+namespace rebalance {
+
+class Controller {
+ public:
+  Controller(RedisRebalance resource, Observer observer, std::unique_ptr<StateFolder> folder,
+             std::unique_ptr<FileJournal> journal, RunOptions options, Reporter& reporter,
+             std::stop_token stop);
+
+  Summary run();
+
+ private:
+  void recall();  // the record of an earlier process, if it is of this very spec
+  void look();
+  Scene scene();
+  void act(const Action& action);
+  void take_claim();
+  void start_batch(const Batch& batch);
+  void repair(bool whole_cluster);
+  Status keep_record();
+  void take_finished();
+  void begin_watching();
+  void tell_changes(const Decision& before);
+  void wait(Millis limit);
+  RunView view() const;
+  Summary summary();
+
+  RedisRebalance resource_;
+  Observer observer_;
+  std::unique_ptr<StateFolder> folder_;
+  std::unique_ptr<FileJournal> journal_;
+  RunOptions options_;
+  Reporter& reporter_;
+  std::stop_token stop_;
+  Instant began_ = BootClock::now();
+
+  ClusterState cluster_;
+  World world_, before_;
+  std::optional<SlotSizes> sizes_;
+  Instant looked_{};
+  Millis look_cost_{0};
+  bool look_again_ = true;
+
+  RebalanceStatus status_;
+  Pace pace_;
+  std::vector<BatchEnd> ended_;
+  std::optional<Error> repair_error_;
+  bool repaired_ = false;
+  bool recorded_ = false;
+  std::string claimed_by_;
+  std::optional<Instant> waiting_for_claim_;
+
+  Bell bell_;
+  WriteGate gate_;
+  std::unique_ptr<ClaimKeeper> keeper_;
+  std::unique_ptr<Sampler> sampler_;
+  Tally tally_;
+  Executor executor_;  // last: its threads end before what they use
+};
+
+}  // namespace rebalance
