@@ -45,9 +45,14 @@ std::optional<Decision> refuse_unsafe(Step& step, const std::vector<Finding>& fi
                                 blocker->evidence, blocker->remedy));
 }
 
-// A plan that was made before (and approved) is kept as long as each of its slots is still at one of its two
-// ends.
+// A plan that was made before and approved is kept as long as no limit was lowered and each of its slots is still at
+// one of its two ends.
 std::optional<std::string> drift(const Plan& plan, const World& world) {
+  for (const auto& row : plan.nodes) {
+    const WorldNode* node = world.find_pod(row.pod);
+    if (node == nullptr || node->limit >= row.limit || node->limit == 0) continue;
+    return fmt::format("the limit of {} was lowered from {} to {}", row.pod, human_bytes(row.limit), human_bytes(node->limit));
+  }
   for (const auto& batch : plan.batches) {
     const WorldNode* source = world.find(batch.source);
     const WorldNode* target = world.find(batch.target);
@@ -120,7 +125,8 @@ Decision prepare(Step step) {
   if (auto repairing = repair_first(step)) return *std::move(repairing);
   if (auto refused = refuse_unsafe(step, step.scene.world.findings)) return *std::move(refused);
   auto& status = step.status();
-  const bool resumed = status.plan && !status.approved_hash.empty();
+  const bool resumed = status.plan && (status.approved_hash == status.plan->hash ||
+                                       step.spec.approval.plan_hash == status.plan->hash);
   if (resumed) {
     if (const auto why = drift(*status.plan, step.scene.world))
       return step.enter(State::kPlanStale, "ClusterChanged", *why);

@@ -29,8 +29,9 @@ struct Step {
     return enter(decision.status.state, std::move(reason), std::move(message));
   }
   Decision act(Action action, std::string reason, std::string message) {
+    const bool takes_time = std::holds_alternative<StopBatches>(action);
     decision.actions.emplace_back(std::move(action));
-    return stay(std::move(reason), std::move(message), Millis(0));
+    return stay(std::move(reason), std::move(message), Millis(takes_time ? 200 : 0));
   }
 };
 

@@ -1,0 +1,59 @@
+#include "control/run.h"
+
+#include "control/controller.h"
+#include "control/plan_record.h"
+
+namespace rebalance {
+namespace {
+
+SecretReader reader(ObjectStore& store, const std::string& name_space) {
+  return [&store, name_space](const std::string& name) { return store.secret(name_space, name); };
+}
+
+Summary failed(const Error& why, Reporter& reporter) {
+  Summary summary;
+  summary.state = State::kFailed;
+  summary.reason = "CannotStart";
+  summary.message = why.message;
+  summary.exit_code = why.code == ErrorCode::kInvalidInput ? kUsage : kRefusedCode;
+  reporter.summary(summary);
+  return summary;
+}
+
+Result<std::unique_ptr<Controller>> make_controller(ObjectStore& store, const RunOptions& options, Reporter& reporter,
+                                                    const std::stop_token& stop) {
+  TRY(objects, store.load());
+  const auto& resource = objects.resource;
+  TRY(folder, StateFolder::open(state_folder_path(options.state_folder, resource)));
+  TRY(journal, FileJournal::open(*folder));
+  Observer observer(objects.pods, resource.spec.cluster, reader(store, resource.name_space));
+  return std::make_unique<Controller>(resource, std::move(observer), std::move(folder), std::move(journal), options,
+                                      reporter, stop);
+}
+
+}  // namespace
+
+Result<Survey> survey(ObjectStore& store) {
+  TRY(objects, store.load());
+  Survey survey;
+  survey.resource = objects.resource;
+  survey.pods = objects.pods;
+  Observer observer(objects.pods, objects.resource.spec.cluster, reader(store, objects.resource.name_space));
+  survey.cluster = observer.look();
+  const SlotSizes sizes = observer.measure(survey.cluster);
+  survey.world = make_world(survey.cluster, objects.pods, sizes);
+  return survey;
+}
+
+Status keep_plan(const RedisRebalance& resource, const Plan& plan, const std::string& state_folder) {
+  TRY(folder, StateFolder::open(state_folder_path(state_folder, resource)));
+  return keep_plan(*folder, resource, plan, false);
+}
+
+Summary run(ObjectStore& store, const RunOptions& options, Reporter& reporter, std::stop_token stop) {
+  auto controller = make_controller(store, options, reporter, stop);
+  if (!controller) return failed(controller.error(), reporter);
+  return (*controller)->run();
+}
+
+}  // namespace rebalance
