@@ -1,0 +1,85 @@
+#include "api/features.h"
+
+#include <fmt/format.h>
+
+namespace rebalance {
+namespace {
+
+class Refusals {
+ public:
+  explicit Refusals(const SetPaths& set) : set_(set) {}
+
+  // Refuses `path` when the file sets it and the value asks for something.
+  void add(const std::string& path, bool asks, const std::string& what, const std::string& instead) {
+    if (!asks || !set_.contains(path)) return;
+    found_.push_back({path, fmt::format("{} is not there yet in this version; {}", what, instead)});
+  }
+
+  std::vector<Violation> take() { return std::move(found_); }
+
+ private:
+  const SetPaths& set_;
+  std::vector<Violation> found_;
+};
+
+constexpr auto kLeaveOut = "leave the field out";
+
+void refuse_engines(const RebalanceSpec& spec, Refusals& refusals) {
+  const auto use_auto = "use Auto or KeyByKey";
+  refusals.add("spec.engine", spec.engine == EngineChoice::kAtomic, "engine Atomic", use_auto);
+  refusals.add("spec.engine", spec.engine == EngineChoice::kLiveCopy, "engine LiveCopy", use_auto);
+  refusals.add("spec.unsafeVersions", spec.accept_unsafe_versions, "unsafeVersions Accept", kLeaveOut);
+  refusals.add("spec.safety.maxWritePauseMillis", true, "safety.maxWritePauseMillis (of the engine LiveCopy)",
+               kLeaveOut);
+}
+
+void refuse_shortage(const HeadroomSpec& headroom, Refusals& refusals) {
+  const auto refuse = "use Refuse";
+  refusals.add("spec.headroom.onShortage", headroom.on_shortage == OnShortage::kWait, "onShortage Wait",
+               refuse);
+  refusals.add("spec.headroom.onShortage", headroom.on_shortage == OnShortage::kResize, "onShortage Resize",
+               refuse);
+}
+
+void refuse_execution(const RebalanceSpec& spec, Refusals& refusals) {
+  const auto run = "use Run or PlanOnly";
+  refusals.add("spec.execution", spec.execution == Execution::kPaused, "execution Paused", run);
+  refusals.add("spec.execution", spec.execution == Execution::kCancelled, "execution Cancelled", run);
+  refusals.add("spec.execution", spec.execution == Execution::kRollBack, "execution RollBack", run);
+  refusals.add("spec.onFailure", spec.on_failure == OnFailure::kRollBack, "onFailure RollBack", "use Hold");
+  refusals.add("spec.ttlSecondsAfterFinished", true, "ttlSecondsAfterFinished", kLeaveOut);
+}
+
+}  // namespace
+
+std::vector<Violation> unsupported_features(const RebalanceSpec& spec, const SetPaths& set) {
+  Refusals refusals(set);
+  refuse_shortage(spec.headroom, refusals);
+  refuse_engines(spec, refusals);
+  refusals.add("spec.hotSlots", spec.hot_slots.action != HotSlotAction::kIgnore, "hotSlots",
+               "use action: Ignore");
+  refusals.add("spec.coldKeys", true, "coldKeys", kLeaveOut);
+  refusals.add("spec.activeDefrag", spec.defrag_during_move, "activeDefrag DuringMove", "use Never");
+  refusals.add("spec.canary", spec.canary.slots > 0, "canary", "use slots: 0");
+  refusals.add("spec.windows", !spec.windows.empty(), "windows", kLeaveOut);
+  refuse_execution(spec, refusals);
+  return refusals.take();
+}
+
+std::vector<std::string> defaulted_missing_features(const RebalanceSpec& spec, const SetPaths& set) {
+  std::vector<std::string> missing;
+  if (!set.contains("spec.canary")) {
+    missing.push_back(fmt::format("canary ({} slots first, watched for {} s)", spec.canary.slots,
+                                  spec.canary.observe_seconds));
+  }
+  if (!set.contains("spec.hotSlots")) {
+    missing.push_back(
+        fmt::format("hotSlots (slots with over {} % of a node move last)", spec.hot_slots.share_percent));
+  }
+  if (!set.contains("spec.coldKeys"))
+    missing.emplace_back("coldKeys (a report of keys that nobody used for long)");
+  if (!set.contains("spec.engine")) missing.emplace_back("engine Auto takes KeyByKey on every pair");
+  return missing;
+}
+
+}  // namespace rebalance

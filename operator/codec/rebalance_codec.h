@@ -1,0 +1,30 @@
+// A RedisRebalance out of YAML: checked with the schema in crds/, with the rules of api/rules.h, and decoded
+// with defaults.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "api/features.h"
+#include "api/rules.h"
+#include "api/spec.h"
+#include "codec/yaml.h"
+
+namespace rebalance {
+
+struct DecodedRebalance {
+  RedisRebalance object;
+  SetPaths set_paths;                      // what the file sets
+  std::vector<std::string> not_there_yet;  // defaults that this version does not have, for the plan
+};
+
+bool is_rebalance(const YamlNode& node);  // by kind, whatever its apiVersion
+
+// kInvalidInput lists what is wrong, one line each: "spec.headrom (rebalance.yaml:12): unknown field; did you
+// mean headroom?". Features that are not there yet are refused by name when the file sets them.
+Result<DecodedRebalance> decode_rebalance(const YamlNode& node, const std::string& source);
+
+// The spec that an empty file would mean, by the schema alone; for the test that compares it with api/spec.h.
+RebalanceSpec schema_defaults();
+
+}  // namespace rebalance
