@@ -7,7 +7,10 @@ namespace rebalance {
 namespace {
 
 SecretReader reader(ObjectStore& store, const std::string& name_space) {
-  return [&store, name_space](const std::string& name) { return store.secret(name_space, name); };
+  return [&store, name_space](const std::string& name) -> Result<std::map<std::string, std::string>> {
+    TRY(secret, store.secret(name_space, name));
+    return std::move(secret.data);
+  };
 }
 
 Summary failed(const Error& why, Reporter& reporter) {

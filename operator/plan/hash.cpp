@@ -2,18 +2,12 @@
 
 #include <fmt/format.h>
 
-#include <cstdint>
 #include <set>
+
+#include "base/fnv.h"
 
 namespace rebalance {
 namespace {
-
-// http://www.isthe.com/chongo/tech/comp/fnv/
-std::uint64_t fnv1a(const std::string& text) {
-  std::uint64_t hash = 0xcbf29ce484222325;
-  for (const char letter : text) hash = (hash ^ static_cast<unsigned char>(letter)) * 0x100000001b3;
-  return hash;
-}
 
 std::string canonical_text(const Plan& plan) {
   std::string text;
