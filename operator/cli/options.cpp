@@ -103,6 +103,11 @@ struct Grammar {
         ->type_name(CLI::detail::join(formats, "|"));
   }
 
+  void state(CLI::App* to) {
+    to->add_option("--state", options.state, "keep here what must outlive a run: plan, attempts, journal")
+        ->type_name("DIR");
+  }
+
   void plan(CLI::App* to) {
     files(to, "a file, a folder or - of Kubernetes YAML or JSON; repeatable");
     output(to, {"table", "json", "yaml"});
@@ -117,8 +122,7 @@ struct Grammar {
     to->add_option("--plan-hash", options.plan_hash, "approve the plan with this hash")
         ->type_name("HASH")
         ->check(CLI::Validator(plan_hash_problem, "", "hash"));
-    to->add_option("--state", options.state, "keep here what must outlive a run: approval, attempts, journal")
-        ->type_name("DIR");
+    state(to);
     to->add_flag("--observe", options.observe, "stay for spec.observeSeconds after the verification");
     to->add_option("--wait", options.wait_seconds, "how long to wait for another executor's claim")
         ->type_name("SECONDS")

@@ -1,0 +1,122 @@
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <iostream>
+#include <map>
+
+#include "cli/check_report.h"
+#include "cli/commands.h"
+#include "cli/pod_findings.h"
+#include "cli/yaml_text.h"
+#include "control/access.h"
+#include "control/run.h"
+#include "kube/manifest_files.h"
+#include "plan/planner.h"
+#include "plan/steady.h"
+#include "reconcile/preflight.h"
+#include "redis/sizes.h"
+
+namespace rebalance {
+namespace {
+
+void append(std::vector<Finding>& to, std::vector<Finding> from) {
+  to.insert(to.end(), std::make_move_iterator(from.begin()), std::make_move_iterator(from.end()));
+}
+
+std::vector<Finding> plan_findings(const Plan& plan, const Survey& seen) {
+  if (plan.refusal) {
+    const auto remedy =
+        plan.refusal->remedies.empty() ? std::string() : plan.refusal->remedies.front().sentence;
+    return {{Severity::kBlocker, "PlanRefused", plan.refusal->pod,
+             plan.refusal->rule + ": " + plan.refusal->sentence, remedy}};
+  }
+  auto out = preflight(plan, seen.world, seen.resource.spec.safety);
+  const auto evidence = plan.nothing_to_do()
+                            ? std::string("nothing to do: the goal is reached")
+                            : fmt::format("{} slots, {} in {} batches; every prefix fits", plan.slots,
+                                          human_bytes(plan.bytes), plan.batches.size());
+  out.push_back({Severity::kOk, "Plan", "", evidence, ""});
+  return out;
+}
+
+// After a move: what is not where the goal wants it.
+Finding goal_finding(const Plan& plan) {
+  if (plan.nothing_to_do()) {
+    return {Severity::kOk, "GoalReached", "", fmt::format("within tolerance; skew {:.3f}", plan.skew_before),
+            ""};
+  }
+  const auto rest = plan.refusal ? plan.refusal->sentence
+                                 : fmt::format("{} slots ({}) are still to move; skew {:.3f}", plan.slots,
+                                               human_bytes(plan.bytes), plan.skew_before);
+  return {Severity::kBlocker, "GoalNotReached", plan.refusal ? plan.refusal->pod : "", rest, "run again"};
+}
+
+SecretReader secrets_of(ManifestFiles& store, const std::string& name_space) {
+  return [&store, name_space](const std::string& name) { return store.secret(name_space, name); };
+}
+
+std::map<NodeId, SlotSet> moving_slots(const Plan& plan) {
+  std::map<NodeId, SlotSet> out;
+  for (const auto& batch : plan.batches) {
+    for (const auto& range : batch.slots.ranges()) out[batch.source].add(range);
+  }
+  return out;
+}
+
+Result<std::vector<BigKeyLine>> big_keys(const Survey& seen, const Plan& plan, ManifestFiles& store) {
+  std::vector<BigKeyLine> out;
+  for (const auto& [id, slots] : moving_slots(plan)) {
+    const auto* node = seen.world.find(id);
+    const auto pod = std::ranges::find(seen.pods, node->pod, &PodState::name);
+    if (pod == seen.pods.end()) continue;
+    TRY(connection, Connection::open(connect_options(*pod, seen.resource.spec.cluster,
+                                                     secrets_of(store, seen.resource.name_space),
+                                                     "redis-rebalance-look")));
+    TRY(found, find_big_keys(connection, slots, seen.resource.spec.big_keys.threshold));
+    for (const auto& key : found) out.push_back({key.key, key.type, key.bytes, key.slot, node->pod});
+  }
+  std::ranges::stable_sort(out, std::greater(), &BigKeyLine::bytes);
+  return out;
+}
+
+Result<CheckReport> looked(const Options& options, ManifestFiles& store) {
+  TRY(seen, survey(store));
+  const auto& spec = seen.resource.spec;
+  CheckReport report;
+  report.container = seen.pods.front().container;
+  report.findings = seen.world.findings;
+  if (!options.verify) append(report.findings, pod_findings(seen.pods, seen.world, spec.headroom));
+  // Without a whole picture a plan would say nothing true.
+  if (first_blocker(report.findings) == nullptr) {
+    TRY(plan, make_plan(seen.world, spec));
+    if (options.verify)
+      report.findings.push_back(goal_finding(plan));
+    else
+      append(report.findings, plan_findings(plan, seen));
+    if (options.big_keys) {
+      TRY(found, big_keys(seen, plan, store));
+      report.big_keys = std::move(found);
+      report.big_key_threshold = spec.big_keys.threshold;
+    }
+  }
+  report.findings = arranged(std::move(report.findings), seen.world);
+  if (!options.verify) report.steady = judge_steady(seen.world, spec);
+  return report;
+}
+
+}  // namespace
+
+int check_command(const Options& options) {
+  ManifestFiles store(options.files, std::cin);
+  const auto report = looked(options, store);
+  if (!report) return fail(report.error());
+  switch (options.output) {
+    case Output::kText: fmt::print("{}", check_text(*report, {colours_wanted(STDOUT_FILENO)})); break;
+    case Output::kJson: fmt::print("{}", check_json(*report)); break;
+    case Output::kYaml: fmt::print("{}", yaml_of_json(check_json(*report))); break;
+  }
+  return report->blocked() ? kRefusedCode : kDone;
+}
+
+}  // namespace rebalance

@@ -1,0 +1,121 @@
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <fstream>
+#include <iostream>
+#include <iterator>
+
+#include "cli/commands.h"
+#include "cli/plan_text.h"
+#include "cli/pod_findings.h"
+#include "cli/rehearsal.h"
+#include "cli/yaml_text.h"
+#include "codec/plan_codec.h"
+#include "codec/world_codec.h"
+#include "control/run.h"
+#include "kube/manifest_files.h"
+#include "plan/planner.h"
+#include "reconcile/preflight.h"
+
+namespace rebalance {
+namespace {
+
+struct Subject {
+  RedisRebalance resource;
+  World world;
+  std::vector<std::string> not_there_yet;
+};
+
+Result<std::string> file_text(const std::string& name) {
+  std::ifstream file(name, std::ios::binary);
+  std::string text(std::istreambuf_iterator<char>(file), {});
+  if (!file) return invalid_input(name + ": cannot be read");
+  return text;
+}
+
+Status write_text(const std::string& name, const std::string& text) {
+  std::ofstream file(name, std::ios::binary | std::ios::trunc);
+  file << text << std::flush;
+  if (!file) return invalid_input(name + ": cannot be written");
+  return {};
+}
+
+Result<Subject> saved(const Options& options, ManifestFiles& store) {
+  TRY(objects, store.load_rehearsal());
+  TRY(text, file_text(options.from));
+  TRY(world, decode_world(text));
+  return Subject{objects.resource, rehearsed(std::move(world), objects.pods), objects.not_there_yet};
+}
+
+Result<Subject> observed(ManifestFiles& store) {
+  TRY(objects, store.load());
+  TRY(seen, survey(store));
+  return Subject{std::move(seen.resource), std::move(seen.world), objects.not_there_yet};
+}
+
+void say_missing_defaults(Plan& plan, const std::vector<std::string>& features) {
+  for (const auto& feature : features)
+    plan.notes.push_back("this version does not have the default " + feature);
+}
+
+std::string shown(const Plan& plan, const World& world, Output output) {
+  const auto json = [&] { return encode_plan(plan); };
+  if (output == Output::kJson) return json() + "\n";
+  if (output == Output::kYaml) return yaml_of_json(json());
+  return plan_text(plan, world, {colours_wanted(STDOUT_FILENO)});
+}
+
+// Blockers stop a run, so they stop the plan; goal Repair is there to remove what blocks.
+const Finding* obstacle(const std::vector<Finding>& findings, const RebalanceSpec& spec) {
+  return spec.goal.type == GoalType::kRepair ? nullptr : first_blocker(findings);
+}
+
+void say(const std::vector<Finding>& findings) {
+  for (const auto& finding : findings) {
+    if (finding.severity != Severity::kBlocker) continue;
+    fmt::print(stderr, "{}{}{}: {}{}{}\n", finding.name, finding.where.empty() ? "" : " at ", finding.where,
+               finding.evidence, finding.remedy.empty() ? "" : " -> ", finding.remedy);
+  }
+  fmt::print(stderr, "redis-rebalance: nothing is moved while this stands in the way; `check` says more\n");
+}
+
+// Only a plan of the real cluster can be approved. That the folder is in use by a run is no reason not to
+// show it.
+void keep(const Options& options, const Subject& subject, const Plan& plan) {
+  if (!options.from.empty() || plan.refusal || plan.batches.empty()) return;
+  if (const auto kept = keep_plan(subject.resource, plan, options.state); !kept) {
+    fmt::print(stderr, "redis-rebalance: the plan could not be kept for `run --plan-hash`: {}\n",
+               kept.error().message);
+  }
+}
+
+Result<int> plan_and_show(const Options& options) {
+  ManifestFiles store(options.files, std::cin);
+  TRY(subject, options.from.empty() ? observed(store) : saved(options, store));
+  if (!options.save.empty()) TRY_OK(write_text(options.save, encode_world(subject.world)));
+  auto findings = arranged(subject.world.findings, subject.world);
+  if (obstacle(findings, subject.resource.spec) != nullptr) {
+    say(findings);
+    return kRefusedCode;
+  }
+  TRY(plan, make_plan(subject.world, subject.resource.spec));
+  say_missing_defaults(plan, subject.not_there_yet);
+  fmt::print("{}", shown(plan, subject.world, options.output));
+  findings = preflight(plan, subject.world, subject.resource.spec.safety);
+  if (obstacle(findings, subject.resource.spec) != nullptr) {
+    say(findings);
+    return kRefusedCode;
+  }
+  keep(options, subject, plan);
+  return plan.refusal ? kRefusedCode : kDone;
+}
+
+}  // namespace
+
+int plan_command(const Options& options) {
+  const auto code = plan_and_show(options);
+  return code ? *code : fail(code.error());
+}
+
+}  // namespace rebalance
