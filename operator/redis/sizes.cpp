@@ -1,0 +1,382 @@
+#include "redis/sizes.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <optional>
+#include <span>
+
+#include "redis/key_slot.h"
+
+namespace rebalance {
+namespace {
+
+constexpr std::size_t kCommandsInFlight = 2000;
+constexpr int kSlotsOfOneStats = 512;      // of one CLUSTER SLOT-STATS: about 1 ms
+constexpr std::int64_t kMostListed = 400;  // keys of one GETKEYSINSLOT when sampling
+constexpr std::int64_t kFewestSampled = 3;
+constexpr std::int64_t kListable = 1000;     // keys of a slot that GETKEYSINSLOT may list in full
+constexpr Bytes kTellingDataset = 8 * kMiB;  // below it, buffers and scripts blur what the server counts
+constexpr double kBelievable = 2.0;          // factor between the sum and the server's own count
+constexpr double kWorstScale = 1.5;
+
+std::vector<Slot> each_slot(const SlotSet& set) {
+  std::vector<Slot> slots;
+  slots.reserve(static_cast<std::size_t>(set.size()));
+  for (const auto& range : set.ranges()) {
+    for (int slot = range.first; slot <= range.last; ++slot) slots.push_back(static_cast<Slot>(slot));
+  }
+  return slots;
+}
+
+std::unexpected<Error> refused(const Connection& connection, const std::string& command, const Reply& reply) {
+  return error(ErrorCode::kRefused,
+               fmt::format("{} does not answer {}: {}", connection.endpoint().text(), command, reply.text));
+}
+
+// Sends make(i) for i < count in pieces and hands each reply to take(i, reply) in order. An error reply ends
+// it.
+template <typename Make, typename Take>
+Status ask_all(Connection& connection, std::size_t count, Make make, Take take) {
+  std::vector<Args> commands;
+  for (std::size_t first = 0; first < count; first += kCommandsInFlight) {
+    commands.clear();
+    for (std::size_t i = first; i < std::min(count, first + kCommandsInFlight); ++i)
+      commands.push_back(make(i));
+    TRY(replies, connection.pipeline(commands));
+    for (std::size_t i = 0; i < replies.size(); ++i) {
+      if (replies[i].is_error())
+        return refused(connection, fmt::format("{} {}", commands[i][0], commands[i][1]), replies[i]);
+      take(first + i, replies[i]);
+    }
+  }
+  return {};
+}
+
+Args memory_usage(const std::string& key, const char* samples) {
+  return {"MEMORY", "USAGE", key, "SAMPLES", samples};
+}
+
+Result<std::vector<std::int64_t>> count_keys(Connection& connection, const std::vector<Slot>& slots) {
+  std::vector<std::int64_t> counts(slots.size());
+  TRY_OK(ask_all(
+      connection, slots.size(),
+      [&](std::size_t i) { return Args{"CLUSTER", "COUNTKEYSINSLOT", std::to_string(slots[i])}; },
+      [&](std::size_t i, const Reply& reply) { counts[i] = reply.integer; }));
+  return counts;
+}
+
+// What MEMORY STATS has under a name, also inside of "db.0".
+std::int64_t statistic(const Reply& stats, std::string_view name) {
+  std::int64_t sum = 0;
+  for (std::size_t i = 0; i + 1 < stats.items.size(); i += 2) {
+    const auto& value = stats.items[i + 1];
+    if (stats.items[i].text == name) sum += value.integer;
+    if (value.is_array()) sum += statistic(value, name);
+  }
+  return sum;
+}
+
+// Bytes of all keys with their places in the hash tables, as the server counts; nothing if it does not tell.
+std::optional<Bytes> counted_by_server(Connection& connection) {
+  const auto stats = connection.command({"MEMORY", "STATS"});
+  if (!stats || !stats->is_array()) return std::nullopt;
+  const auto dataset = statistic(*stats, "dataset.bytes");
+  if (dataset <= 0) return std::nullopt;
+  return dataset + statistic(*stats, "overhead.hashtable.main") +
+         statistic(*stats, "overhead.hashtable.expires");
+}
+
+// --- the server's own figures
+// -------------------------------------------------------------------------------------
+
+bool counts_bytes(const Version& version) {
+  return version.kind == ServerKind::kRedis &&
+         (version.major > 8 || (version.major == 8 && version.minor >= 4));
+}
+
+// [slot, [name, value, ...]]; false: there is no memory-bytes, the server was not started with it.
+bool take_stats(const Reply& entry, SlotSizes& sizes) {
+  if (entry.items.size() < 2) return false;
+  const auto slot = static_cast<std::size_t>(entry.items[0].integer);
+  const auto& fields = entry.items[1].items;
+  bool has_bytes = false;
+  for (std::size_t i = 0; i + 1 < fields.size() && slot < kSlotCount; i += 2) {
+    if (fields[i].text == "key-count") sizes.keys[slot] = fields[i + 1].integer;
+    if (fields[i].text != "memory-bytes") continue;
+    sizes.bytes[slot] = fields[i + 1].integer;
+    has_bytes = true;
+  }
+  return has_bytes;
+}
+
+bool believable(Connection& connection, const SlotSizes& sizes) {
+  Bytes sum = 0;
+  for (const auto bytes : sizes.bytes) sum += bytes;
+  const auto counted = counted_by_server(connection);
+  if (!counted || *counted < kTellingDataset) return true;
+  const double ratio = static_cast<double>(sum) / static_cast<double>(*counted);
+  return ratio < kBelievable && ratio > 1 / kBelievable;
+}
+
+Result<std::optional<SlotSizes>> read_slot_stats(Connection& connection, const SlotSet& owned) {
+  std::vector<Args> commands;
+  for (const auto& range : owned.ranges()) {
+    for (int first = range.first; first <= range.last; first += kSlotsOfOneStats) {
+      const int last = std::min<int>(range.last, first + kSlotsOfOneStats - 1);
+      commands.push_back(
+          {"CLUSTER", "SLOT-STATS", "SLOTSRANGE", std::to_string(first), std::to_string(last)});
+    }
+  }
+  TRY(replies, connection.pipeline(commands));
+  SlotSizes sizes;
+  sizes.exact = true;
+  for (const auto& reply : replies) {
+    if (!reply.is_array()) return std::optional<SlotSizes>();  // not known, or not permitted
+    for (const auto& entry : reply.items) {
+      if (!take_stats(entry, sizes)) return std::optional<SlotSizes>();
+    }
+  }
+  return believable(connection, sizes) ? std::optional(sizes) : std::nullopt;
+}
+
+// --- sampling
+// -----------------------------------------------------------------------------------------------------
+
+struct Sample {
+  Slot slot = 0;
+  std::int64_t keys = 0;  // in the slot
+  std::int64_t wanted = 0;
+  std::int64_t taken = 0;
+  double sum = 0, squares = 0;
+
+  double mean() const { return taken == 0 ? 0 : sum / static_cast<double>(taken); }
+  double variance() const {
+    if (taken < 2) return 0;
+    const auto n = static_cast<double>(taken);
+    return std::max(0.0, (squares - sum * sum / n) / (n - 1));
+  }
+  double bytes() const { return mean() * static_cast<double>(keys); }
+  // Of bytes(), with the correction for a finite population: a slot that was taken in full has none.
+  double squared_error() const {
+    if (taken == 0 || taken >= keys) return 0;
+    const auto n = static_cast<double>(taken);
+    const auto all = static_cast<double>(keys);
+    return all * all * (1 - n / all) * variance() / n;
+  }
+};
+
+struct SampledKey {
+  Sample* of;
+  std::string key;
+};
+
+void pick_evenly(Reply& listed, Sample& sample, std::vector<SampledKey>& picked) {
+  const auto size = static_cast<std::int64_t>(listed.items.size());
+  const auto count = std::min(sample.wanted, size);
+  for (std::int64_t i = 0; i < count; ++i) {
+    picked.push_back({&sample, std::move(listed.items[static_cast<std::size_t>(i * size / count)].text)});
+  }
+}
+
+Result<std::vector<SampledKey>> pick_keys(Connection& connection, std::span<Sample*> samples) {
+  std::vector<SampledKey> picked;
+  TRY_OK(ask_all(
+      connection, samples.size(),
+      [&](std::size_t i) {
+        const auto listed = std::min({kMostListed, samples[i]->keys, 4 * samples[i]->wanted});
+        return Args{"CLUSTER", "GETKEYSINSLOT", std::to_string(samples[i]->slot), std::to_string(listed)};
+      },
+      [&](std::size_t i, Reply& reply) { pick_evenly(reply, *samples[i], picked); }));
+  return picked;
+}
+
+// Takes the sample of each anew, `wanted` keys large.
+Status take_samples(Connection& connection, std::span<Sample*> samples) {
+  TRY(picked, pick_keys(connection, samples));
+  for (auto* sample : samples) sample->taken = 0, sample->sum = 0, sample->squares = 0;
+  return ask_all(
+      connection, picked.size(), [&](std::size_t i) { return memory_usage(picked[i].key, "5"); },
+      [&](std::size_t i, const Reply& reply) {
+        if (!reply.is_integer()) return;  // it went meanwhile
+        const auto bytes = static_cast<double>(reply.integer);
+        picked[i].of->taken += 1;
+        picked[i].of->sum += bytes;
+        picked[i].of->squares += bytes * bytes;
+      });
+}
+
+Status first_round(Connection& connection, std::vector<Sample>& samples, std::int64_t budget) {
+  const auto each =
+      std::max(kFewestSampled, budget / std::max<std::int64_t>(1, static_cast<std::int64_t>(samples.size())));
+  std::vector<Sample*> all;
+  for (auto& sample : samples) {
+    sample.wanted = std::min({sample.keys, each, kMostListed});
+    all.push_back(&sample);
+  }
+  return take_samples(connection, all);
+}
+
+// The budget goes in proportion to keys x deviation; only slots that gain half of their sample again are
+// asked again.
+Status second_round(Connection& connection, std::vector<Sample>& samples, std::int64_t budget) {
+  const auto weight = [](const Sample& sample) {
+    return sample.taken >= sample.keys ? 0.0
+                                       : static_cast<double>(sample.keys) * std::sqrt(sample.variance());
+  };
+  double total = 0;
+  for (const auto& sample : samples) total += weight(sample);
+  if (total <= 0) return {};
+  std::vector<Sample*> again;
+  for (auto& sample : samples) {
+    const auto share = static_cast<std::int64_t>(static_cast<double>(budget) * weight(sample) / total);
+    const auto wanted = std::min({sample.keys, share, kMostListed});
+    if (2 * wanted < 3 * sample.taken) continue;
+    sample.wanted = wanted;
+    again.push_back(&sample);
+  }
+  return take_samples(connection, again);
+}
+
+struct Estimate {
+  double bytes = 0, squared_error = 0;
+  double error_percent() const { return bytes <= 0 ? 0 : 100 * std::sqrt(squared_error) / bytes; }
+};
+
+Estimate add_up(const std::vector<Sample>& samples) {
+  Estimate estimate;
+  for (const auto& sample : samples) {
+    estimate.bytes += sample.bytes();
+    estimate.squared_error += sample.squared_error();
+  }
+  return estimate;
+}
+
+// The factor that makes the sum what the server counts; 1 where it does not tell, bounded where it cannot be
+// meant.
+double calibration(Connection& connection, const Estimate& estimate) {
+  const auto counted = counted_by_server(connection);
+  if (!counted || *counted < kTellingDataset || estimate.bytes <= 0) return 1;
+  return std::clamp(static_cast<double>(*counted) / estimate.bytes, 1 / kWorstScale, kWorstScale);
+}
+
+Result<SlotSizes> sample_slots(Connection& connection, const SlotSet& owned, const SizeOptions& options) {
+  const auto slots = each_slot(owned);
+  TRY(counts, count_keys(connection, slots));
+  SlotSizes sizes;
+  std::vector<Sample> samples;
+  for (std::size_t i = 0; i < slots.size(); ++i) {
+    sizes.keys[slots[i]] = counts[i];
+    if (counts[i] > 0) samples.push_back({.slot = slots[i], .keys = counts[i]});
+  }
+  TRY_OK(first_round(connection, samples, options.sampled_keys / 2));
+  TRY_OK(second_round(connection, samples, options.sampled_keys / 2));
+  const auto estimate = add_up(samples);
+  const double scale = calibration(connection, estimate);
+  for (const auto& sample : samples) sizes.bytes[sample.slot] = std::llround(sample.bytes() * scale);
+  sizes.error_percent = std::max(estimate.error_percent(), 100 * std::abs(scale - 1));
+  return sizes;
+}
+
+// --- big keys
+// -----------------------------------------------------------------------------------------------------
+
+class BigKeySearch {
+ public:
+  BigKeySearch(Connection& connection, const SlotSet& slots, Bytes threshold)
+      : connection_(connection), slots_(each_slot(slots)), threshold_(threshold) {}
+
+  Result<std::vector<BigKey>> run() {
+    TRY(counts, count_keys(connection_, slots_));
+    std::vector<bool> large(kSlotCount);
+    std::vector<std::pair<Slot, std::int64_t>> listable;
+    for (std::size_t i = 0; i < slots_.size(); ++i) {
+      if (counts[i] > kListable) {
+        large[slots_[i]] = true;
+      } else if (counts[i] > 0) {
+        listable.emplace_back(slots_[i], counts[i]);
+      }
+    }
+    TRY_OK(list(listable));
+    if (std::ranges::find(large, true) != large.end()) TRY_OK(scan(large));
+    TRY_OK(name_types());
+    std::ranges::sort(found_, std::greater(), &BigKey::bytes);
+    return std::move(found_);
+  }
+
+ private:
+  Status list(const std::vector<std::pair<Slot, std::int64_t>>& slots) {
+    constexpr std::size_t kSlotsAtOnce = 100;  // up to 100,000 keys in memory
+    for (std::size_t first = 0; first < slots.size(); first += kSlotsAtOnce) {
+      std::vector<std::string> keys;
+      TRY_OK(ask_all(
+          connection_, std::min(kSlotsAtOnce, slots.size() - first),
+          [&](std::size_t i) {
+            const auto& [slot, count] = slots[first + i];
+            return Args{"CLUSTER", "GETKEYSINSLOT", std::to_string(slot), std::to_string(count)};
+          },
+          [&](std::size_t, Reply& reply) {
+            for (auto& item : reply.items) keys.push_back(std::move(item.text));
+          }));
+      TRY_OK(weigh(keys));
+    }
+    return {};
+  }
+
+  Status scan(const std::vector<bool>& wanted) {
+    std::string cursor = "0";
+    do {
+      TRY(reply, connection_.command({"SCAN", cursor, "COUNT", "500"}));
+      if (reply.items.size() != 2) return refused(connection_, "SCAN", reply);
+      cursor = reply.items[0].text;
+      std::vector<std::string> keys;
+      for (auto& item : reply.items[1].items) {
+        if (wanted[key_slot(item.text)]) keys.push_back(std::move(item.text));
+      }
+      TRY_OK(weigh(keys));
+    } while (cursor != "0");
+    return {};
+  }
+
+  Status weigh(std::vector<std::string>& keys) {
+    return ask_all(
+        connection_, keys.size(), [&](std::size_t i) { return memory_usage(keys[i], "64"); },
+        [&](std::size_t i, const Reply& reply) {
+          if (!reply.is_integer() || reply.integer < threshold_) return;
+          const Slot slot = key_slot(keys[i]);
+          found_.push_back({std::move(keys[i]), {}, reply.integer, slot});
+        });
+  }
+
+  // Also drops what SCAN gave twice.
+  Status name_types() {
+    std::ranges::sort(found_, {}, &BigKey::key);
+    const auto twice = std::ranges::unique(found_, {}, &BigKey::key);
+    found_.erase(twice.begin(), twice.end());
+    return ask_all(
+        connection_, found_.size(), [&](std::size_t i) { return Args{"TYPE", found_[i].key}; },
+        [&](std::size_t i, const Reply& reply) { found_[i].type = reply.text; });
+  }
+
+  Connection& connection_;
+  std::vector<Slot> slots_;
+  Bytes threshold_;
+  std::vector<BigKey> found_;
+};
+
+}  // namespace
+
+Result<SlotSizes> measure_slots(Connection& connection, const NodeState& node, const SizeOptions& options) {
+  if (counts_bytes(node.version)) {
+    TRY(exact, read_slot_stats(connection, node.slots));
+    if (exact) return std::move(*exact);
+  }
+  return sample_slots(connection, node.slots, options);
+}
+
+Result<std::vector<BigKey>> find_big_keys(Connection& connection, const SlotSet& slots, Bytes threshold) {
+  return BigKeySearch(connection, slots, threshold).run();
+}
+
+}  // namespace rebalance
