@@ -9,9 +9,9 @@
 namespace rebalance {
 namespace {
 
-// Of one round trip: a millisecond or two of the server.
-constexpr std::int64_t kNamesAtOnce = 4096;
-constexpr std::size_t kSizesAtOnce = 512;
+// Of one round trip: a few hundred microseconds of the server.
+constexpr std::int64_t kNamesAtOnce = 2048;
+constexpr std::size_t kSizesAtOnce = 128;
 
 }  // namespace
 

@@ -1,6 +1,6 @@
 // How much one MIGRATE may carry: learned from what the pair's earlier ones took. Pure; not synchronised.
 //
-// The source serves nobody while a MIGRATE runs, so each should take a few milliseconds; a single key cannot
+// The source serves nobody while a MIGRATE runs, so each should take a millisecond; a single key cannot
 // be divided, so its stall is predicted from the byte rate instead.
 #pragma once
 
@@ -27,8 +27,8 @@ class Pace {
   static constexpr int kMinKeys = 8, kMaxKeys = 1024;
 
  private:
-  Bytes chunk_ = 256 * kKiB;
-  int keys_ = 128;
+  Bytes chunk_ = 64 * kKiB;
+  int keys_ = 24;
   double bytes_per_second_ =
       40e6;  // below what loopback measures (90 MB/s), so that the first guess errs on the safe side
 };
