@@ -211,6 +211,7 @@ MemoryReading parse_memory(const Info& info) {
   memory.dataset = info.number("used_memory_dataset");
   memory.replication_backlog = info.number("mem_replication_backlog");
   memory.lazyfree_pending = info.number("lazyfree_pending_objects");
+  memory.last_cow = std::max(info.number("rdb_last_cow_size"), info.number("aof_last_cow_size"));
   memory.evicted_keys = info.number("evicted_keys");
   return memory;
 }
