@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "base/fnv.h"
 #include "codec/schema.h"
 
 namespace rebalance {
@@ -210,16 +211,16 @@ RedisRebalance decode_head(const YamlNode& node) {
   return object;
 }
 
-}  // namespace
-
-bool is_rebalance(const YamlNode& node) { return node.text_at({"kind"}) == "RedisRebalance"; }
-
 // Approving or pausing does not make it another piece of work.
 std::string fingerprint(json spec) {
   spec.erase("approval");
   spec.erase("execution");
   return fmt::format("{:016x}", fnv1a(spec.dump()));
 }
+
+}  // namespace
+
+bool is_rebalance(const YamlNode& node) { return node.text_at({"kind"}) == "RedisRebalance"; }
 
 Result<DecodedRebalance> decode_rebalance(const YamlNode& node, const std::string& source) {
   const auto& schema = rebalance_schema();

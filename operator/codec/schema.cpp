@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
+#include <cstdlib>
 #include <nlohmann/json.hpp>
 #include <numeric>
 #include <set>
@@ -26,11 +28,19 @@ std::string child(const std::string& path, std::string_view name) {
 }
 std::string child(const std::string& path, std::size_t index) { return fmt::format("{}[{}]", path, index); }
 
+// 1e6 and 2.0 are whole numbers in JSON's eyes, and so in the API server's.
+json float_of(const std::string& text) {
+  constexpr double kExact = 9007199254740992;  // 2^53
+  const double value = std::strtod(text.c_str(), nullptr);
+  if (std::abs(value) < kExact && std::trunc(value) == value) return static_cast<std::int64_t>(value);
+  return value;
+}
+
 json scalar(const YamlNode& node) {
   switch (node.kind) {
     case YamlNode::Kind::kBoolean: return node.integer != 0;
     case YamlNode::Kind::kInteger: return node.integer;
-    case YamlNode::Kind::kFloat: return std::strtod(node.text.c_str(), nullptr);
+    case YamlNode::Kind::kFloat: return float_of(node.text);
     case YamlNode::Kind::kString: return node.text;
     default: return nullptr;
   }

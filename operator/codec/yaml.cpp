@@ -17,7 +17,8 @@ namespace {
 
 constexpr std::size_t kMostBytes = std::size_t{64} << 20;
 constexpr std::size_t kMostLevels = 64;
-constexpr std::size_t kMostNodes = 4'000'000;
+constexpr std::size_t kMostNodes = 2'000'000;
+constexpr std::size_t kMostAliased = 100'000;
 
 // Thrown inside this file only: yaml-cpp's parser has no other way to be stopped by its listener.
 struct Refusal {
@@ -110,7 +111,9 @@ class Builder : public YAML::EventHandler {
   void OnAlias(const YAML::Mark& mark, YAML::anchor_t anchor) override {
     const auto found = anchors_.find(anchor);
     if (found == anchors_.end()) throw Refusal{mark.line + 1, "an alias stands inside what it names"};
-    nodes_ += count_nodes(found->second);
+    aliased_ += count_nodes(found->second);
+    if (aliased_ > kMostAliased)
+      throw Refusal{mark.line + 1, fmt::format("more than {} values by aliases", kMostAliased)};
     if (open_.size() + levels(found->second) > kMostLevels) refuse_depth(mark.line + 1);
     add(found->second, YAML::NullAnchor);
   }
@@ -190,6 +193,7 @@ class Builder : public YAML::EventHandler {
   std::vector<Open> open_;
   std::map<YAML::anchor_t, YamlNode> anchors_;
   std::size_t nodes_ = 0;
+  std::size_t aliased_ = 0;
 };
 
 }  // namespace

@@ -84,7 +84,7 @@ Status check_names(const std::vector<PodState>& sorted) {
 }
 
 Result<std::vector<PodState>> select(const std::vector<const YamlNode*>& objects, const ClusterSpec& cluster,
-                                     const std::string& name_space) {
+                                     const std::string& name_space, bool needed = true) {
   std::vector<PodState> chosen;
   std::vector<PodHead> heads;
   for (const auto* const object : objects) {
@@ -97,7 +97,7 @@ Result<std::vector<PodState>> select(const std::vector<const YamlNode*>& objects
     TRY(pod, decode_pod(*object, cluster));
     chosen.push_back(std::move(pod));
   }
-  if (chosen.empty()) {
+  if (chosen.empty() && needed) {
     return invalid_input(fmt::format("spec.cluster.podSelector {} matches no pod in namespace {}: {}",
                                      labels_text(cluster.match_labels), name_space, seen_labels(heads)));
   }
@@ -139,7 +139,11 @@ Result<std::vector<ManifestFiles::File>> ManifestFiles::read() {
   return files;
 }
 
-Result<Objects> ManifestFiles::load() {
+Result<Objects> ManifestFiles::load() { return load(Pods::kNeeded); }
+
+Result<Objects> ManifestFiles::load_rehearsal() { return load(Pods::kIfAny); }
+
+Result<Objects> ManifestFiles::load(Pods wanted) {
   TRY(files, read());
   std::vector<const YamlNode*> all;
   std::vector<std::pair<const YamlNode*, std::string>> rebalances;
@@ -160,7 +164,8 @@ Result<Objects> ManifestFiles::load() {
                                      rebalances[1].first->line));
   }
   TRY(decoded, decode_rebalance(*rebalances.front().first, rebalances.front().second));
-  TRY(pods, select(all, decoded.object.spec.cluster, decoded.object.name_space));
+  const bool needed = wanted == Pods::kNeeded;
+  TRY(pods, select(all, decoded.object.spec.cluster, decoded.object.name_space, needed));
   return Objects{std::move(decoded.object), std::move(pods), std::move(decoded.not_there_yet)};
 }
 

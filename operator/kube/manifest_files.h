@@ -21,6 +21,9 @@ class ManifestFiles : public ObjectStore {
   Result<Objects> load() override;
   Result<SecretData> secret(const std::string& name_space, const std::string& name) override;
 
+  // The same, but no pod needs to match: for planning on a world that was saved.
+  Result<Objects> load_rehearsal();
+
   // Only the pods, for callers whose spec comes from elsewhere.
   Result<std::vector<PodState>> load_pods(const ClusterSpec& cluster, const std::string& name_space);
 
@@ -29,6 +32,8 @@ class ManifestFiles : public ObjectStore {
     std::string name;
     std::vector<YamlNode> documents;
   };
+  enum class Pods { kNeeded, kIfAny };
+  Result<Objects> load(Pods pods);
   Result<std::vector<File>> read();
   Result<std::string> read_text(const std::string& name);
 
