@@ -53,7 +53,10 @@ Finding goal_finding(const Plan& plan) {
 }
 
 SecretReader secrets_of(ManifestFiles& store, const std::string& name_space) {
-  return [&store, name_space](const std::string& name) { return store.secret(name_space, name); };
+  return [&store, name_space](const std::string& name) -> Result<std::map<std::string, std::string>> {
+    TRY(found, store.secret(name_space, name));
+    return found.data;
+  };
 }
 
 std::map<NodeId, SlotSet> moving_slots(const Plan& plan) {

@@ -18,8 +18,8 @@ constexpr const char* kPlanHelp =
 Example:
   kubectl get pods -l app=redis-cluster -o yaml > pods.yaml
   redis-rebalance plan -f rebalance.yaml -f pods.yaml
-  redis-rebalance plan -f rebalance.yaml -f pods.yaml --save world.json
-  redis-rebalance plan -f bigger-limits.yaml --from world.json)";
+  redis-rebalance plan -f rebalance.yaml -f pods.yaml --save world.yaml
+  redis-rebalance plan -f bigger-limits.yaml --from world.yaml)";
 constexpr const char* kRunHelp =
     R"(Rebalances: plans, waits for no one but asks for approval as the spec says, moves, verifies. Run again after
 a stop or a crash, it goes on where it was.

@@ -16,8 +16,9 @@ struct Options {
   Output output = Output::kText;
   std::vector<std::string> files;  // -f, as typed
 
-  std::string save, from;        // plan
-  std::string plan_hash, state;  // run
+  std::string save, from;  // plan
+  std::string state;       // plan, run
+  std::string plan_hash;   // run
   bool observe = false;
   int wait_seconds = 30;
   bool big_keys = false, verify = false;  // check

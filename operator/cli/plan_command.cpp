@@ -44,7 +44,7 @@ Status write_text(const std::string& name, const std::string& text) {
 Result<Subject> saved(const Options& options, ManifestFiles& store) {
   TRY(objects, store.load_rehearsal());
   TRY(text, file_text(options.from));
-  TRY(world, decode_world(text));
+  TRY(world, read_world(text, options.from));
   return Subject{objects.resource, rehearsed(std::move(world), objects.pods), objects.not_there_yet};
 }
 
@@ -60,8 +60,8 @@ void say_missing_defaults(Plan& plan, const std::vector<std::string>& features) 
 }
 
 std::string shown(const Plan& plan, const World& world, Output output) {
-  const auto json = [&] { return encode_plan(plan); };
-  if (output == Output::kJson) return json() + "\n";
+  const auto json = [&] { return plan_json(plan); };
+  if (output == Output::kJson) return json();
   if (output == Output::kYaml) return yaml_of_json(json());
   return plan_text(plan, world, {colours_wanted(STDOUT_FILENO)});
 }
@@ -93,7 +93,7 @@ void keep(const Options& options, const Subject& subject, const Plan& plan) {
 Result<int> plan_and_show(const Options& options) {
   ManifestFiles store(options.files, std::cin);
   TRY(subject, options.from.empty() ? observed(store) : saved(options, store));
-  if (!options.save.empty()) TRY_OK(write_text(options.save, encode_world(subject.world)));
+  if (!options.save.empty()) TRY_OK(write_text(options.save, world_yaml(subject.world)));
   auto findings = arranged(subject.world.findings, subject.world);
   if (obstacle(findings, subject.resource.spec) != nullptr) {
     say(findings);
