@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "base/log.h"
+#include "control/plan_record.h"
 #include "migrate/repair.h"
 
 namespace rebalance {
@@ -17,6 +17,28 @@ constexpr int kLookShare = 10;
 
 Member member(const NodeState& node, ConnectOptions access) {
   return {node.id, node.pod, node.role, std::move(access)};
+}
+
+// Slots of one group are open together: in a small pod fewer bytes, so that even a flood mark that is met in
+// the middle of a group leaves room to finish it.
+constexpr Bytes kGroupShareOfLimit = 50;
+constexpr Bytes kSmallestGroup = kMiB;
+
+RunnerOptions runner_options(const RebalanceSpec& spec, const World& world, const Plan& plan,
+                             const Batch& batch) {
+  RunnerOptions options;
+  const WorldNode* target = world.find(batch.target);
+  if (target != nullptr && target->limit > 0) {
+    options.group_bytes = std::clamp(target->limit / kGroupShareOfLimit, kSmallestGroup, options.group_bytes);
+  }
+  if (spec.batch.max_bytes_per_second) {  // one bound for all pairs that run side by side
+    const auto pairs = std::clamp<Bytes>(std::ssize(plan.engines), 1, spec.batch.parallel_pairs);
+    options.max_bytes_per_second = *spec.batch.max_bytes_per_second / pairs;
+  }
+  for (const auto& node : world.nodes) {
+    options.node_timeout = std::min(options.node_timeout, Millis(node.cluster_node_timeout_millis));
+  }
+  return options;
 }
 
 template <class... Handlers>
@@ -157,9 +179,8 @@ void Controller::act(const Action& action) {
 }
 
 void Controller::take_claim() {
-  std::vector<NodeAccess> nodes;
-  for (const auto& node : cluster_.nodes)
-    nodes.push_back({node.pod, observer_.access(node.pod, ""), nullptr});
+  std::vector<ConnectOptions> nodes;
+  for (const auto& node : cluster_.nodes) nodes.push_back(observer_.access(node.pod, ""));
   auto taken = ClaimKeeper::take(nodes, gate_);
   if (taken) {
     keeper_ = *std::move(taken);
@@ -185,7 +206,7 @@ void Controller::start_batch(const Batch& batch) {
       job.others.push_back(std::move(one));
     }
   }
-  job.options = runner_options(resource_.spec, world_, batch);
+  job.options = runner_options(resource_.spec, world_, *status_.plan, batch);
   executor_.start(std::move(job));
 }
 

@@ -12,6 +12,7 @@
 #include "control/observer.h"
 #include "control/run.h"
 #include "control/sampler.h"
+#include "control/tally.h"
 #include "journal/file_journal.h"
 #include "journal/state_folder.h"
 #include "reconcile/decide.h"

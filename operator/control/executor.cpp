@@ -20,7 +20,7 @@ bool steady(const MemoryReading& before, const MemoryReading& now) {
 
 // Reads until nothing is being freed and RSS stands still; the last reading, or nothing when the node does
 // not answer.
-std::optional<MemoryReading> settled(const PairEnd& node, std::stop_token stop) {
+std::optional<MemoryReading> settled(const Member& node, std::stop_token stop) {
   auto connection = Connection::open(node.access);
   if (!connection) return std::nullopt;
   std::optional<MemoryReading> last;
@@ -34,7 +34,7 @@ std::optional<MemoryReading> settled(const PairEnd& node, std::stop_token stop) 
   return last;
 }
 
-std::optional<Bytes> used_now(const PairEnd& node) {
+std::optional<Bytes> used_now(const Member& node) {
   auto connection = Connection::open(node.access);
   if (!connection) return std::nullopt;
   const auto reading = read_memory(*connection);

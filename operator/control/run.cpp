@@ -23,15 +23,15 @@ Summary failed(const Error& why, Reporter& reporter) {
   return summary;
 }
 
-Result<std::unique_ptr<Controller>> make_controller(ObjectStore& store, const RunOptions& options, Reporter& reporter,
-                                                    const std::stop_token& stop) {
+Result<std::unique_ptr<Controller>> make_controller(ObjectStore& store, const RunOptions& options,
+                                                    Reporter& reporter, const std::stop_token& stop) {
   TRY(objects, store.load());
   const auto& resource = objects.resource;
   TRY(folder, StateFolder::open(state_folder_path(options.state_folder, resource)));
   TRY(journal, FileJournal::open(*folder));
   Observer observer(objects.pods, resource.spec.cluster, reader(store, resource.name_space));
-  return std::make_unique<Controller>(resource, std::move(observer), std::move(folder), std::move(journal), options,
-                                      reporter, stop);
+  return std::make_unique<Controller>(resource, std::move(observer), std::move(folder), std::move(journal),
+                                      options, reporter, stop);
 }
 
 }  // namespace

@@ -37,8 +37,8 @@ struct Survey {
 };
 Result<Survey> survey(ObjectStore& store);
 
-// Keeps a plan in the state folder, so that `run --plan-hash` executes that very plan. `state_folder` empty: the
-// default one of this resource, under XDG_STATE_HOME.
+// Keeps a plan in the state folder, so that `run --plan-hash` executes that very plan. `state_folder` empty:
+// the default one of this resource, under XDG_STATE_HOME.
 Status keep_plan(const RedisRebalance& resource, const Plan& plan, const std::string& state_folder);
 
 // Runs until done, refused, failed, awaiting approval or stopped; the returned summary was also given to the

@@ -3,21 +3,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <condition_variable>
 
+#include "control/bell.h"
 #include "redis/observe.h"
 
 namespace rebalance {
 namespace {
 
 constexpr Millis kPeriod{250};
-
-// Sleeps, but not longer than until the stop.
-void pause(const std::stop_token& stop, Millis time) {
-  std::mutex mutex;
-  std::unique_lock lock(mutex);
-  std::condition_variable_any().wait_for(lock, stop, time, [] { return false; });
-}
 
 }  // namespace
 
@@ -28,6 +21,7 @@ Sampler::Sampler(std::vector<WatchedNode> nodes) : nodes_(std::move(nodes)), see
 }
 
 void Sampler::sample(std::size_t index, const std::stop_token& stop) {
+  Bell never;
   std::optional<Connection> connection;
   while (!stop.stop_requested()) {
     if (!connection || connection->broken()) {
@@ -37,7 +31,7 @@ void Sampler::sample(std::size_t index, const std::stop_token& stop) {
     if (connection) {
       if (const auto reading = read_memory(*connection)) take(index, *reading);
     }
-    pause(stop, kPeriod);
+    never.wait(stop, kPeriod);
   }
 }
 
