@@ -113,6 +113,7 @@ void Controller::recall() {
   status_.plan = record->plan;
   if (!record->approved) return;
   status_.approved_hash = record->plan.hash;
+  recorded_ = true;
   reporter_.event("Resuming",
                   fmt::format("going on with plan {}, approved {}", record->plan.hash, record->when));
 }
@@ -232,7 +233,7 @@ void Controller::repair(bool whole_cluster) {
 // Intent before effect: the approved plan is on disk before the first batch starts, and gone once it is done.
 // One that waits for approval is kept too, since what is approved is that very plan.
 Status Controller::keep_record() {
-  if (is_final(status_.state)) return folder_->remove(kRecord);
+  if (is_final(status_.state)) return recorded_ ? folder_->remove(kRecord) : Status{};
   if (status_.state == State::kAwaitingApproval) return keep_plan(*folder_, resource_, *status_.plan, false);
   if (recorded_ || status_.approved_hash.empty() || status_.state != State::kRebalancing) return {};
   recorded_ = true;
