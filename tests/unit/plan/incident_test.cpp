@@ -1,5 +1,5 @@
-// The over-full cluster that redis-cli's reshard got killed: three primaries with a limit of 118 MiB, 102 MB used and
-// 111 MB resident each, and one empty node.
+// The over-full cluster that redis-cli's reshard got killed: three primaries with a limit of 118 MiB, 102 MB
+// used and 111 MB resident each, and one empty node.
 #include <gmock/gmock.h>
 
 #include "worlds.h"
@@ -38,7 +38,8 @@ TEST(Incident, TheReshardThatKilledANodeIsRefusedBeforeTheFirstKey) {
   EXPECT_TRUE(plan.batches.empty());
   EXPECT_EQ(plan.refusal->pod, "redis-1");
   EXPECT_EQ(plan.refusal->rule, "HighWatermark");
-  EXPECT_THAT(plan.refusal->sentence, HasSubstr("redis-1 (limit 118.0Mi) stands at 105.9Mi, 5.6Mi above its high watermark"));
+  EXPECT_THAT(plan.refusal->sentence,
+              HasSubstr("redis-1 (limit 118.0Mi) stands at 105.9Mi, 5.6Mi above its high watermark"));
   EXPECT_THAT(plan.refusal->sentence, HasSubstr("would reach 147.7Mi while it receives 26.2Mi"));
 }
 

@@ -109,7 +109,9 @@ struct Ledger {
   Bytes resident(const WorldNode& node) const {
     const auto& memory = node.memory;
     const Bytes reusable = (memory.rss - memory.used) / 2 + went / 2;
-    return std::max(memory.rss + std::max<Bytes>(0, came - reusable), (memory.used + came - went) * 108 / 100) - 1;
+    return std::max(memory.rss + std::max<Bytes>(0, came - reusable),
+                    (memory.used + came - went) * 108 / 100) -
+           1;
   }
 };
 
