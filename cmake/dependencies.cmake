@@ -22,6 +22,10 @@ set(HIREDIS_PREFIX "" CACHE PATH "where hiredis >= 1.2 is, when the system's is 
 if(HIREDIS_PREFIX)
   set(ENV{PKG_CONFIG_PATH} "${HIREDIS_PREFIX}/lib/pkgconfig:$ENV{PKG_CONFIG_PATH}")
 endif()
-pkg_check_modules(HIREDIS REQUIRED IMPORTED_TARGET hiredis>=1.2 hiredis_ssl>=1.2)
+pkg_check_modules(HIREDIS IMPORTED_TARGET hiredis>=1.2 hiredis_ssl>=1.2)
+if(NOT HIREDIS_FOUND)
+  message(FATAL_ERROR "hiredis 1.2 or newer with TLS was not found: scripts/setup build gets it; "
+                      "pass its folder as -DHIREDIS_PREFIX when it is not the system's")
+endif()
 add_library(hiredis-any INTERFACE)
 target_link_libraries(hiredis-any INTERFACE PkgConfig::HIREDIS)
