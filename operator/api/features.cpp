@@ -31,6 +31,7 @@ void refuse_engines(const RebalanceSpec& spec, Refusals& refusals) {
   refusals.add("spec.unsafeVersions", spec.accept_unsafe_versions, "unsafeVersions Accept", kLeaveOut);
   refusals.add("spec.safety.maxWritePauseMillis", true, "safety.maxWritePauseMillis (of the engine LiveCopy)",
                kLeaveOut);
+  refusals.add("spec.safety.maxLatencyMillis", true, "safety.maxLatencyMillis (own probes)", kLeaveOut);
 }
 
 void refuse_shortage(const HeadroomSpec& headroom, Refusals& refusals) {
@@ -78,6 +79,8 @@ std::vector<std::string> defaulted_missing_features(const RebalanceSpec& spec, c
   }
   if (!set.contains("spec.coldKeys"))
     missing.emplace_back("coldKeys (a report of keys that nobody used for long)");
+  missing.push_back(fmt::format("safety.maxLatencyMillis (slower while own probes take over {} ms)",
+                                spec.safety.max_latency_millis));
   if (!set.contains("spec.engine")) missing.emplace_back("engine Auto takes KeyByKey on every pair");
   return missing;
 }

@@ -147,6 +147,7 @@ Scene Controller::scene() {
   scene.claimed_by = claimed_by_;
   scene.running = executor_.running();
   scene.ended = ended_;
+  scene.big_keys = big_keys_;
   scene.repair_error = repair_error_;
   scene.repaired = repaired_;
   scene.stop_asked = stop_.stop_requested();
@@ -175,7 +176,8 @@ void Controller::act(const Action& action) {
   std::visit(Overloaded{[&](const TakeClaim&) { take_claim(); },
                         [&](const StartBatch& start) { start_batch(start.batch); },
                         [&](const StopBatches&) { executor_.stop_all(); },
-                        [&](const RepairOpen& repair_open) { repair(repair_open.whole_cluster); }},
+                        [&](const RepairOpen& repair_open) { repair(repair_open.whole_cluster); },
+                        [&](const FindBigKeys&) { find_big_keys(); }},
              action);
 }
 
@@ -211,6 +213,22 @@ void Controller::start_batch(const Batch& batch) {
   executor_.start(std::move(job));
 }
 
+void Controller::find_big_keys() {
+  big_keys_.emplace();
+  for (const auto& batch : status_.plan->batches) {
+    const WorldNode* source = world_.find(batch.source);
+    if (source == nullptr) continue;
+    auto found = observer_.big_keys(source->pod, batch.slots, resource_.spec.big_keys.threshold);
+    if (!found) {
+      status_.failures.push_back(
+          {found.error().message, ++status_.failure_count, rfc3339(std::chrono::system_clock::now())});
+      big_keys_.reset();
+      return;
+    }
+    big_keys_->merge(*found);
+  }
+}
+
 void Controller::repair(bool whole_cluster) {
   RepairJob job;
   for (const auto& node : cluster_.nodes) {
@@ -220,11 +238,12 @@ void Controller::repair(bool whole_cluster) {
   job.everything = whole_cluster;
   const auto result = run_repair(job, executor_.hooks(), stop_);
   for (const auto& step : result.steps)
-    reporter_.event("Repair", fmt::format("slot {}: {}", step.slot, step.reason));
+    reporter_.event("Repair", fmt::format("slots {}: {}", step.slots.text(), step.reason));
   if (result.error) repair_error_ = result.error;
   if (!result.error && !result.reports.empty()) {
-    repair_error_ = Error{ErrorCode::kConflict, fmt::format("slot {}: {}", result.reports.front().slot,
-                                                            result.reports.front().reason)};
+    repair_error_ = Error{
+        ErrorCode::kConflict,
+        fmt::format("slots {}: {}", result.reports.front().slots.text(), result.reports.front().reason)};
   }
   repaired_ = true;
   look_again_ = true;

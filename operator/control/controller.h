@@ -34,6 +34,7 @@ class Controller {
   void act(const Action& action);
   void take_claim();
   void start_batch(const Batch& batch);
+  void find_big_keys();
   void repair(bool whole_cluster);
   Status keep_record();
   void take_finished();
@@ -62,6 +63,7 @@ class Controller {
   RebalanceStatus status_;
   Pace pace_;
   std::vector<BatchEnd> ended_;
+  std::optional<std::map<Slot, std::string>> big_keys_;
   std::optional<Error> repair_error_;
   bool repaired_ = false;
   bool recorded_ = false;

@@ -84,6 +84,15 @@ SlotSizes Observer::measure(ClusterState& cluster) {
   return sizes;
 }
 
+Result<std::map<Slot, std::string>> Observer::big_keys(const PodName& pod, const SlotSet& slots,
+                                                       Bytes threshold) {
+  TRY(link, Connection::open(access(pod, kLookName)));
+  TRY(keys, find_big_keys(link, slots, threshold));
+  std::map<Slot, std::string> found;  // keys come largest first
+  for (const auto& key : keys) found.emplace(key.slot, "a " + key.type + " of " + human_bytes(key.bytes));
+  return found;
+}
+
 void Observer::refresh_memory(World& world, const std::vector<NodeId>& nodes) {
   for (auto& node : world.nodes) {
     if (std::ranges::find(nodes, node.id) == nodes.end()) continue;

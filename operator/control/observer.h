@@ -19,6 +19,8 @@ class Observer {
   // Bytes and keys of each slot, of all primaries side by side; what cannot be measured is a finding in
   // `cluster`.
   SlotSizes measure(ClusterState& cluster);
+  // Slots of that node with a key of at least `threshold`, and how big the biggest is.
+  Result<std::map<Slot, std::string>> big_keys(const PodName& pod, const SlotSet& slots, Bytes threshold);
   // Memory alone, of the nodes of `world` that are named; a node that does not answer keeps what it has.
   void refresh_memory(World& world, const std::vector<NodeId>& nodes);
 

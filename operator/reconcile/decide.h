@@ -38,7 +38,9 @@ struct Scene {
   bool claim_held = false;
   std::string claimed_by;  // somebody else's live claim: who and since when; empty: nobody's
   std::vector<Batch> running;
-  std::vector<BatchEnd> ended;        // since the last decision
+  std::vector<BatchEnd> ended;  // since the last decision
+  std::optional<std::map<Slot, std::string>>
+      big_keys;                       // slots with a key over the threshold, once looked for
   std::optional<Error> repair_error;  // of the last RepairOpen
   bool repaired = false;              // a RepairOpen ended since the last decision
   bool stop_asked = false;
@@ -57,7 +59,8 @@ struct StopBatches {
 struct RepairOpen {
   bool whole_cluster = false;
 };
-using Action = std::variant<TakeClaim, StartBatch, StopBatches, RepairOpen>;
+struct FindBigKeys {};  // in the slots of the plan
+using Action = std::variant<TakeClaim, StartBatch, StopBatches, RepairOpen, FindBigKeys>;
 
 // What decide keeps from call to call beside the status; lost with the process without harm.
 struct Pace {

@@ -45,13 +45,14 @@ std::optional<Decision> refuse_unsafe(Step& step, const std::vector<Finding>& fi
                                 blocker->evidence, blocker->remedy));
 }
 
-// A plan that was made before and approved is kept as long as no limit was lowered and each of its slots is still at
-// one of its two ends.
+// A plan that was made before and approved is kept as long as no limit was lowered and each of its slots is
+// still at one of its two ends.
 std::optional<std::string> drift(const Plan& plan, const World& world) {
   for (const auto& row : plan.nodes) {
     const WorldNode* node = world.find_pod(row.pod);
     if (node == nullptr || node->limit >= row.limit || node->limit == 0) continue;
-    return fmt::format("the limit of {} was lowered from {} to {}", row.pod, human_bytes(row.limit), human_bytes(node->limit));
+    return fmt::format("the limit of {} was lowered from {} to {}", row.pod, human_bytes(row.limit),
+                       human_bytes(node->limit));
   }
   for (const auto& batch : plan.batches) {
     const WorldNode* source = world.find(batch.source);
@@ -97,6 +98,24 @@ std::optional<Decision> ask_approval(Step& step, const Plan& plan) {
   return std::nullopt;
 }
 
+// bigKeys: Refuse and SkipSlot need every key of the slots that move to be looked at first; Move does not.
+std::optional<Decision> treat_big_keys(Step& step) {
+  const auto action = step.spec.big_keys.action;
+  if (action == BigKeyAction::kMove) return std::nullopt;
+  if (!step.scene.big_keys)
+    return step.act(FindBigKeys{}, "FindingBigKeys", "looking for big keys in the slots that move");
+  if (step.scene.big_keys->empty()) return std::nullopt;
+  if (action == BigKeyAction::kSkipSlot) {
+    step.pace().skipped = *step.scene.big_keys;
+    return std::nullopt;
+  }
+  const auto& [slot, what] = *step.scene.big_keys->begin();
+  return step.enter(
+      State::kRefused, "BigKeys",
+      fmt::format("{} slots hold keys over {}; the first, {}: {}; `check --big-keys` lists them",
+                  step.scene.big_keys->size(), human_bytes(step.spec.big_keys.threshold), slot, what));
+}
+
 Decision begin(Step step) {
   for (const auto& node : step.scene.world.nodes) step.pace().run_ids[node.pod] = node.run_id;
   step.decision.requeue = Millis(0);
@@ -114,6 +133,7 @@ Decision follow(Step step, const Plan& plan) {
   }
   if (auto refused = refuse_unsafe(step, preflight(plan, step.scene.world, step.spec.safety)))
     return *std::move(refused);
+  if (auto stopped = treat_big_keys(step)) return *std::move(stopped);
   if (auto waiting = ask_approval(step, plan)) return *std::move(waiting);
   if (auto waiting = claim(step)) return *std::move(waiting);
   return begin(std::move(step));
