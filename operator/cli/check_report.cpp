@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "cli/words.h"
 
@@ -30,12 +31,22 @@ Colour severity_colour(Severity severity) {
   return Colour::kPlain;
 }
 
+// The same said of several pods is one row.
 std::string findings_text(const CheckReport& report, const Palette& palette) {
+  constexpr std::size_t kPlacesShown = 4;
+  std::vector<std::pair<Finding, std::vector<std::string>>> rows;
+  for (auto finding : report.findings) {
+    const auto where = std::exchange(finding.where, "");
+    auto row = std::ranges::find(rows, finding, [](const auto& entry) { return entry.first; });
+    if (row == rows.end()) row = rows.insert(row, {finding, {}});
+    row->second.push_back(where);
+  }
   Table table({{"RESULT"}, {"FINDING"}, {"WHERE"}, {"EVIDENCE"}});
-  for (const auto& finding : report.findings) {
+  for (auto& [finding, places] : rows) {
+    std::ranges::sort(places);
     table.row({{severity_name(finding.severity), severity_colour(finding.severity)},
                finding.name,
-               finding.where,
+               first_of(places, kPlacesShown),
                finding.evidence});
     if (!finding.remedy.empty()) table.row({"", "", "", "-> " + finding.remedy});
   }

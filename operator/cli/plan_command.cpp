@@ -55,8 +55,7 @@ Result<Subject> observed(ManifestFiles& store) {
 }
 
 void say_missing_defaults(Plan& plan, const std::vector<std::string>& features) {
-  for (const auto& feature : features)
-    plan.notes.push_back("this version does not have the default " + feature);
+  for (const auto& feature : features) plan.notes.push_back("not there yet, though a default: " + feature);
 }
 
 std::string shown(const Plan& plan, const World& world, Output output) {

@@ -10,6 +10,7 @@ namespace rebalance {
 namespace {
 
 constexpr std::size_t kBatchesShown = 20;
+constexpr std::size_t kPairsShown = 6;
 constexpr int kSlotsShown = 40;  // columns
 
 std::string change(const std::string& before, const std::string& after) {
@@ -57,14 +58,18 @@ std::string node_table(const Plan& plan, const Palette& palette) {
   return table.text(palette);
 }
 
+// Pairs of the same engine for the same reason stand together.
 std::string engine_lines(const Plan& plan, const World& world) {
-  std::string out;
+  std::vector<std::pair<std::string, std::vector<std::string>>> groups;
   for (const auto& pair : plan.engines) {
-    out += fmt::format("  {} -> {}: {}, {}", pod_of(pair.source, world), pod_of(pair.target, world),
-                       engine_name(pair.engine), pair.why);
-    if (!pair.lacking.empty()) out += fmt::format(" ({})", pair.lacking);
-    out += "\n";
+    auto why = fmt::format("{}, {}", engine_name(pair.engine), pair.why);
+    if (!pair.lacking.empty()) why += fmt::format(" ({})", pair.lacking);
+    auto group = std::ranges::find(groups, why, [](const auto& entry) { return entry.first; });
+    if (group == groups.end()) group = groups.insert(group, {why, {}});
+    group->second.push_back(pod_of(pair.source, world) + " -> " + pod_of(pair.target, world));
   }
+  std::string out;
+  for (const auto& [why, pairs] : groups) out += fmt::format("  {}: {}\n", first_of(pairs, kPairsShown), why);
   return out;
 }
 

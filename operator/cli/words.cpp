@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 
 namespace rebalance {
@@ -36,6 +37,13 @@ std::string limit_text(Bytes limit) { return limit > 0 ? human_bytes(limit) : "n
 
 std::string plural(std::int64_t count, std::string_view noun) {
   return fmt::format("{} {}{}", count_text(count), noun, count == 1 ? "" : "s");
+}
+
+std::string first_of(const std::vector<std::string>& words, std::size_t most) {
+  const auto shown = std::min(most, words.size());
+  const auto more = words.size() > shown ? fmt::format(" and {} more", words.size() - shown) : std::string();
+  return fmt::format(
+      "{}{}", fmt::join(words.begin(), words.begin() + static_cast<std::ptrdiff_t>(shown), ", "), more);
 }
 
 }  // namespace rebalance

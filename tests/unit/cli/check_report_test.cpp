@@ -103,6 +103,14 @@ TEST(CheckReport, ShowsEvidenceAndRemedyOfEachFinding) {
             "\n1 blocker, 0 warnings\n");
 }
 
+TEST(CheckReport, WhatIsSaidOfManyPodsIsOneRow) {
+  CheckReport report;
+  for (const char* pod : {"redis-3", "redis-0"})
+    report.findings.push_back({Severity::kWarning, "NotReady", pod, "not ready", ""});
+  EXPECT_THAT(check_text(report),
+              HasSubstr("warning  NotReady  redis-0, redis-3  not ready\n\n0 blockers, 2 warnings\n"));
+}
+
 TEST(CheckReport, OnlyABlockerBlocks) {
   auto report = blocked();
   EXPECT_TRUE(report.blocked());

@@ -34,6 +34,12 @@ TEST(Words, DurationsUseTwoUnitsAtMost) {
   EXPECT_EQ(duration_text(-1), "-");
 }
 
+TEST(Words, AListIsCutAndCounted) {
+  EXPECT_EQ(first_of({"a", "b"}, 2), "a, b");
+  EXPECT_EQ(first_of({"a", "b", "c"}, 1), "a and 2 more");
+  EXPECT_EQ(first_of({}, 2), "");
+}
+
 TEST(Table, AlignsColumnsAndLeavesNoSpaceAtTheEnd) {
   Table table({{"pod"}, {"used", Align::kRight}, {"why"}});
   table.row({"redis-0", "9Mi", "short"});
