@@ -27,12 +27,12 @@ inline void replace_in(const std::filesystem::path& file, const std::string& fro
   rig::write_file(file, text);
 }
 
-// COMMAND of the program with every manifest of the folder.
+// COMMAND of the program with every manifest of the folder, below which it also keeps its state.
 inline rig::Finished program(const std::string& command, const std::filesystem::path& folder,
                              std::vector<std::string> more = {}) {
   std::vector<std::string> words = {PROGRAM, command, "-f", folder.string()};
   words.insert(words.end(), more.begin(), more.end());
-  return rig::run(words);
+  return rig::run(words, {.environment = {{"XDG_STATE_HOME", (folder / "state").string()}}});
 }
 
 // Taken before: who owns what, what is open and how many keys there are, by each node's own word. Asked
