@@ -76,9 +76,9 @@ class Scheduler {
     for (auto& pair : pairs_) {
       if (pair.done() || pair.relief != relief) continue;
       const auto count = full_batch(pair);
-      const auto step = step_of(pair, count);
-      if (headroom == Headroom::kRespected && projection_.check(step)) continue;
-      take(pair, step, count);
+      const auto transfer = transfer_of(pair, count);
+      if (headroom == Headroom::kRespected && projection_.check(transfer)) continue;
+      take(pair, transfer, count);
       any = true;
     }
     return any;
@@ -90,7 +90,7 @@ class Scheduler {
       if (pair.done()) continue;
       const auto count = fitting(pair, full_batch(pair));
       if (count == 0) continue;
-      take(pair, step_of(pair, count), count);
+      take(pair, transfer_of(pair, count), count);
       return true;
     }
     return false;
@@ -113,24 +113,24 @@ class Scheduler {
     std::size_t fits = 0, does_not = most + 1;
     while (does_not - fits > 1) {
       const auto middle = std::midpoint(fits, does_not);
-      (projection_.check(step_of(pair, middle)) ? does_not : fits) = middle;
+      (projection_.check(transfer_of(pair, middle)) ? does_not : fits) = middle;
     }
     return fits;
   }
 
-  Step step_of(const Pair& pair, std::size_t count) const {
-    Step step{pair.source, pair.target, static_cast<int>(count), 0, kMigratePayload};
+  Transfer transfer_of(const Pair& pair, std::size_t count) const {
+    Transfer transfer{pair.source, pair.target, static_cast<int>(count), 0, kMigratePayload};
     for (std::size_t i = pair.next; i < pair.next + count; ++i) {
-      step.bytes += world_.sizes.bytes[pair.slots[i]];
+      transfer.bytes += world_.sizes.bytes[pair.slots[i]];
       if (world_.big_keys.empty()) continue;
       if (const auto big = world_.big_keys.find(pair.slots[i]); big != world_.big_keys.end()) {
-        step.payload = std::max(step.payload, big->second);
+        transfer.payload = std::max(transfer.payload, big->second);
       }
     }
-    return step;
+    return transfer;
   }
 
-  void take(Pair& pair, const Step& step, std::size_t count) {
+  void take(Pair& pair, const Transfer& transfer, std::size_t count) {
     Batch batch;
     batch.index = static_cast<int>(schedule_.batches.size());
     batch.source = world_.nodes[pair.source].id;
@@ -139,8 +139,8 @@ class Scheduler {
     const std::vector<Slot> slots(begin, begin + static_cast<std::ptrdiff_t>(count));
     for (const Slot slot : slots) batch.keys += world_.sizes.keys[slot];
     batch.slots = SlotSet::of(slots);
-    batch.bytes = step.bytes;
-    projection_.apply(step, batch.index);
+    batch.bytes = transfer.bytes;
+    projection_.apply(transfer, batch.index);
     schedule_.batches.push_back(std::move(batch));
     pair.next += count;
   }
@@ -148,7 +148,7 @@ class Scheduler {
   void note_why() {
     for (const auto& pair : pairs_) {
       if (pair.done()) continue;
-      if (const auto obstacle = projection_.check(step_of(pair, full_batch(pair)))) {
+      if (const auto obstacle = projection_.check(transfer_of(pair, full_batch(pair)))) {
         schedule_.refusal = projection_.explain(*obstacle);
         return;
       }

@@ -201,8 +201,8 @@ std::optional<Refusal> judge(const World& world, const Batch& batch, const std::
                              const RebalanceSpec& spec, const Factors& factors) {
   Projection projection(world, spec, factors);
   for (const auto& [id, bytes] : reserved) projection.reserve(id, bytes);
-  const auto step = projection.step_of(batch);
-  if (!step) {
+  const auto transfer = projection.transfer_of(batch);
+  if (!transfer) {
     return Refusal{
         "UnknownNode",
         {},
@@ -210,7 +210,7 @@ std::optional<Refusal> judge(const World& world, const Batch& batch, const std::
         "source or target of the batch is no longer seen in the cluster: observe again and plan anew.",
         {}};
   }
-  const auto obstacle = projection.check(*step);
+  const auto obstacle = projection.check(*transfer);
   if (!obstacle) return std::nullopt;
   return projection.explain(*obstacle);
 }

@@ -56,46 +56,48 @@ void Projection::reserve(const NodeId& id, Bytes bytes) {
   if (const int node = index_of(id); node >= 0) seats_[node].reserved += bytes;
 }
 
-bool Projection::joins_target(const Step& step) const {
-  const auto& source = seats_[step.source];
-  return step.slots >= source.slots && source.node->allow_replica_migration;
+bool Projection::joins_target(const Transfer& transfer) const {
+  const auto& source = seats_[transfer.source];
+  return transfer.slots >= source.slots && source.node->allow_replica_migration;
 }
 
 template <typename Visit>
-void Projection::each_receiver(const Step& step, Visit visit) const {
-  const auto& target = seats_[step.target];
-  const bool joins = joins_target(step);
+void Projection::each_receiver(const Transfer& transfer, Visit visit) const {
+  const auto& target = seats_[transfer.target];
+  const bool joins = joins_target(transfer);
   const bool replicated = joins || !target.replicas.empty();
-  const Bytes buffers = target_transient(step.payload, !target.replicas.empty(), target.node->aof_enabled);
-  if (!visit(Receiver{step.target, target.now, {target.reserved, step.bytes, buffers, replicated, false}}))
+  const Bytes buffers =
+      target_transient(transfer.payload, !target.replicas.empty(), target.node->aof_enabled);
+  if (!visit(Receiver{
+          transfer.target, target.now, {target.reserved, transfer.bytes, buffers, replicated, false}}))
     return;
   for (const int replica : target.replicas) {
     const auto& seat = seats_[replica];
-    const Load load{std::max(seat.reserved, target.reserved), step.bytes,
-                    target_transient(step.payload, false, seat.node->aof_enabled), false, true};
+    const Load load{std::max(seat.reserved, target.reserved), transfer.bytes,
+                    target_transient(transfer.payload, false, seat.node->aof_enabled), false, true};
     if (!visit(Receiver{replica, seat.now, load})) return;
   }
   if (!joins) return;
   // An emptied primary, and its replicas with it, throws its data away and loads a full copy of the target's.
-  const Load copy{0, target.now.used + target.reserved + step.bytes, 0, false, true};
-  if (!visit(Receiver{step.source, Standing{}, copy})) return;
-  for (const int replica : seats_[step.source].replicas) {
+  const Load copy{0, target.now.used + target.reserved + transfer.bytes, 0, false, true};
+  if (!visit(Receiver{transfer.source, Standing{}, copy})) return;
+  for (const int replica : seats_[transfer.source].replicas) {
     if (!visit(Receiver{replica, Standing{}, copy})) return;
   }
 }
 
-std::optional<Obstacle> Projection::check(const Step& step) const {
-  const auto& source = seats_[step.source];
-  const Bytes sending = source_transient(step.payload);
+std::optional<Obstacle> Projection::check(const Transfer& transfer) const {
+  const auto& source = seats_[transfer.source];
+  const Bytes sending = source_transient(transfer.payload);
   if (const auto verdict = weigh_giver(*source.node, source.now, sending + source.reserved, spec_);
       !verdict.fits()) {
-    return Obstacle{step.source, verdict, {}};
+    return Obstacle{transfer.source, verdict, {}};
   }
-  if (spec_.safety.require_persistence && !seats_[step.target].safe_receiver) {
-    return Obstacle{step.target, {Wall::kNoReplicaNoPersistence, 0, 0}, {}};
+  if (spec_.safety.require_persistence && !seats_[transfer.target].safe_receiver) {
+    return Obstacle{transfer.target, {Wall::kNoReplicaNoPersistence, 0, 0}, {}};
   }
   std::optional<Obstacle> obstacle;
-  each_receiver(step, [&](const Receiver& receiver) {
+  each_receiver(transfer, [&](const Receiver& receiver) {
     const auto& seat = seats_[receiver.node];
     const auto verdict = weigh_receiver(*seat.node, receiver.now, receiver.load, spec_, seat.factors);
     if (!verdict.fits()) obstacle = Obstacle{receiver.node, verdict, receiver.load};
@@ -130,11 +132,11 @@ void Projection::note_receiver(const Receiver& receiver, int batch_index) {
   seat.need_maxmemory = std::max(seat.need_maxmemory, whole_of(used, 100 - room.maxmemory_margin_percent));
 }
 
-void Projection::join(const Step& step) {
-  auto joining = seats_[step.source].replicas;
-  joining.push_back(step.source);
-  seats_[step.source].replicas.clear();
-  auto& target = seats_[step.target];
+void Projection::join(const Transfer& transfer) {
+  auto joining = seats_[transfer.source].replicas;
+  joining.push_back(transfer.source);
+  seats_[transfer.source].replicas.clear();
+  auto& target = seats_[transfer.target];
   for (const int node : joining) {
     seats_[node].now = {};
     receive(seats_[node].now, target.now.used, seats_[node].factors);
@@ -142,32 +144,34 @@ void Projection::join(const Step& step) {
   }
 }
 
-void Projection::apply(const Step& step, int batch_index) {
-  auto& source = seats_[step.source];
-  const Bytes giving = source.now.base + source_transient(step.payload);
-  note_peak(step.source, giving, batch_index);
+void Projection::apply(const Transfer& transfer, int batch_index) {
+  auto& source = seats_[transfer.source];
+  const Bytes giving = source.now.base + source_transient(transfer.payload);
+  note_peak(transfer.source, giving, batch_index);
   source.need_limit = std::max(source.need_limit, whole_of(giving, spec_.headroom.flood_watermark_percent));
-  each_receiver(step, [&](const Receiver& receiver) {
+  each_receiver(transfer, [&](const Receiver& receiver) {
     note_receiver(receiver, batch_index);
     return true;
   });
 
-  const bool joins = joins_target(step);
-  auto& target = seats_[step.target];
-  give(source.now, step.bytes, source.factors);
-  for (const int replica : source.replicas) give(seats_[replica].now, step.bytes, seats_[replica].factors);
-  receive(target.now, step.bytes, target.factors);
-  for (const int replica : target.replicas) receive(seats_[replica].now, step.bytes, seats_[replica].factors);
-  source.slots -= step.slots;
-  target.slots += step.slots;
-  if (joins) join(step);
+  const bool joins = joins_target(transfer);
+  auto& target = seats_[transfer.target];
+  give(source.now, transfer.bytes, source.factors);
+  for (const int replica : source.replicas)
+    give(seats_[replica].now, transfer.bytes, seats_[replica].factors);
+  receive(target.now, transfer.bytes, target.factors);
+  for (const int replica : target.replicas)
+    receive(seats_[replica].now, transfer.bytes, seats_[replica].factors);
+  source.slots -= transfer.slots;
+  target.slots += transfer.slots;
+  if (joins) join(transfer);
 }
 
-std::optional<Step> Projection::step_of(const Batch& batch) const {
-  const Step step{index_of(batch.source), index_of(batch.target), batch.slots.size(), batch.bytes,
-                  payload_of(world_, batch.slots)};
-  if (step.source < 0 || step.target < 0) return std::nullopt;
-  return step;
+std::optional<Transfer> Projection::transfer_of(const Batch& batch) const {
+  const Transfer transfer{index_of(batch.source), index_of(batch.target), batch.slots.size(), batch.bytes,
+                          payload_of(world_, batch.slots)};
+  if (transfer.source < 0 || transfer.target < 0) return std::nullopt;
+  return transfer;
 }
 
 Refusal Projection::explain(const Obstacle& obstacle) const {

@@ -11,7 +11,7 @@
 namespace rebalance {
 
 // One batch, as the memory model sees it.
-struct Step {
+struct Transfer {
   int source = -1;
   int target = -1;
   int slots = 0;
@@ -23,7 +23,7 @@ struct Step {
 // DUMP, which was smaller for every type that was measured.
 Bytes payload_of(const World& world, const SlotSet& slots);
 
-// Where a step does not fit, and why.
+// Where a transfer does not fit, and why.
 struct Obstacle {
   int node = -1;
   Verdict verdict;
@@ -52,18 +52,18 @@ class Projection {
 
   void reserve(const NodeId& id, Bytes bytes);
   int index_of(const NodeId& id) const;  // -1: unknown
-  std::optional<Step> step_of(const Batch& batch) const;
+  std::optional<Transfer> transfer_of(const Batch& batch) const;
 
-  // nullopt: the step fits now.
-  std::optional<Obstacle> check(const Step& step) const;
-  // Takes the step, fits it or not, and notes peaks under this index.
-  void apply(const Step& step, int batch_index);
+  // nullopt: the transfer fits now.
+  std::optional<Obstacle> check(const Transfer& transfer) const;
+  // Takes the transfer, fits it or not, and notes peaks under this index.
+  void apply(const Transfer& transfer, int batch_index);
 
   Refusal explain(const Obstacle& obstacle) const;
   const std::vector<Seat>& seats() const { return seats_; }
 
  private:
-  // Who receives in this step, in which standing and with which load.
+  // Who receives in this transfer, in which standing and with which load.
   struct Receiver {
     int node;
     Standing now;
@@ -71,11 +71,11 @@ class Projection {
   };
   // Calls visit for the target, its replicas and those who join them, until it gives false.
   template <typename Visit>
-  void each_receiver(const Step& step, Visit visit) const;
-  bool joins_target(const Step& step) const;
+  void each_receiver(const Transfer& transfer, Visit visit) const;
+  bool joins_target(const Transfer& transfer) const;
   void note_peak(int node, Bytes peak, int batch_index);
   void note_receiver(const Receiver& receiver, int batch_index);
-  void join(const Step& step);
+  void join(const Transfer& transfer);
 
   const World& world_;
   const RebalanceSpec& spec_;
