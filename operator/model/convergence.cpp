@@ -93,6 +93,7 @@ class Examination {
   const ClusterState& cluster_;
   const std::vector<NodeState>& nodes_;
   std::unordered_map<std::string_view, const NodeState*> by_id_;
+  std::vector<const NodeState*> members_;  // of the cluster proper, without foreign nodes
   std::vector<Finding> findings_;
 };
 
@@ -119,9 +120,10 @@ void Examination::foreign_nodes() {
   std::map<std::size_t, std::vector<const NodeState*>> groups;
   const auto group = groups_of(nodes_);
   for (std::size_t i = 0; i < nodes_.size(); ++i) groups[group[i]].push_back(&nodes_[i]);
-  if (groups.size() < 2) return;
+  if (groups.empty()) return;
   const auto main =
       std::ranges::max_element(groups, {}, [](const auto& entry) { return entry.second.size(); });
+  members_ = main->second;
   for (const auto& [leader, members] : groups) {
     if (leader == main->first) continue;
     Names pods;
@@ -243,25 +245,25 @@ void fill(Owners& owners, const NodeView& view, std::unordered_map<NodeId, std::
 }
 
 void Examination::disagreements() {
-  if (nodes_.empty()) return;
+  if (members_.empty()) return;
   std::unordered_map<NodeId, std::int16_t> numbers;
   Owners reference;
   Owners owners;
-  fill(reference, nodes_.front().view, numbers);
+  fill(reference, members_.front()->view, numbers);
   Names with;
   std::string example;
-  for (const auto& node : nodes_) {
-    fill(owners, node.view, numbers);
+  for (const auto* node : members_) {
+    fill(owners, node->view, numbers);
     const auto [here, there] = std::ranges::mismatch(reference, owners);
     if (here == reference.end()) continue;
-    with.push_back(node.pod);
+    with.push_back(node->pod);
     if (!example.empty()) continue;
     const auto owner = [&](std::int16_t number) -> std::string {
       const auto at = std::ranges::find(numbers, number, [](const auto& entry) { return entry.second; });
       return at == numbers.end() ? "nobody" : name_of(at->first);
     };
     example = fmt::format("slot {} belongs to {} for {}, to {} for {}", here - reference.begin(),
-                          owner(*here), nodes_.front().pod, owner(*there), node.pod);
+                          owner(*here), members_.front()->pod, owner(*there), node->pod);
   }
   if (!with.empty()) {
     add(Severity::kBlocker, "ViewsDisagree", listed(with), example,

@@ -1,0 +1,125 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <numeric>
+
+#include "redis/key_slot.h"
+#include "redis/sizes.h"
+#include "redis_support.h"
+
+namespace rebalance {
+namespace {
+
+constexpr int kKeys = 1'000'000;
+
+// One primary with all slots.
+class Sizes : public testing::TestWithParam<rig::ServerVersion> {
+ protected:
+  void start(const std::vector<std::string>& config = {}) {
+    rig::ClusterOptions options{.primaries = 1};
+    options.server.config = config;
+    options.server.debug = true;
+    cluster_ = std::make_unique<rig::TestCluster>(GetParam(), options);
+    connection_ = Connection::open(options_to(cluster_->node(0).endpoint())).value();
+    connection_->set_timeout(Millis(60'000));
+  }
+  void run(const std::vector<Args>& commands) {
+    const auto replies = connection_->pipeline(commands).value();
+    for (const auto& reply : replies) ASSERT_FALSE(reply.is_error()) << reply.text;
+  }
+  NodeState node() { return observe_node(*connection_, "pod-0").value(); }
+  SlotSizes measure() { return measure_slots(*connection_, node()).value(); }
+
+  std::unique_ptr<rig::TestCluster> cluster_;
+  std::optional<Connection> connection_;
+};
+INSTANTIATE_TEST_SUITE_P(Versions, Sizes, testing::ValuesIn(rig::installed_versions()),
+                         rig::version_name<testing::TestParamInfo<rig::ServerVersion>>);
+
+std::int64_t sum(const auto& values) {
+  return std::accumulate(values.begin(), values.end(), std::int64_t{0});
+}
+
+// Sizes from 16 bytes to 16 KiB; the server's own growth is the judge.
+TEST_P(Sizes, OfMixedValuesAddUpToWhatTheServerUses) {
+  start({"save \"\""});
+  const auto empty = node().memory.used;
+  std::vector<Args> commands;
+  for (int i = 0; i < 60'000; ++i) {
+    commands.push_back(
+        {"SET", "key:" + std::to_string(i), std::string(static_cast<std::size_t>(16 << (i * 7 % 11)), 'v')});
+  }
+  run(commands);
+  const auto grown = static_cast<double>(node().memory.used - empty);
+  const auto sizes = measure();
+  EXPECT_EQ(sum(sizes.keys), 60'000);
+  EXPECT_NEAR(static_cast<double>(sum(sizes.bytes)), grown, 0.05 * grown);
+  EXPECT_LT(sizes.error_percent, 10);
+}
+
+TEST_P(Sizes, TellFullSlotsFromEmptyOnes) {
+  start();
+  run({{"SET", "{a}1", std::string(1'000'000, 'x')}, {"SET", "{b}1", "small"}});
+  const auto sizes = measure();
+  EXPECT_NEAR(static_cast<double>(sizes.bytes[key_slot("a")]), 1'000'000, 100'000);
+  EXPECT_LT(sizes.bytes[key_slot("b")], 1000);
+  EXPECT_EQ(sizes.keys[key_slot("a")], 1);
+  EXPECT_EQ(sum(sizes.keys), 2);
+}
+
+TEST_P(Sizes, BigKeysAreFoundAlsoInASlotTooLargeToList) {
+  start();
+  std::vector<Args> commands;
+  for (int i = 0; i < 3000; ++i) commands.push_back({"SET", "{big}" + std::to_string(i), "v"});
+  commands.push_back({"SET", "{big}huge", std::string(300'000, 'x')});
+  for (int i = 0; i < 4000; ++i)
+    commands.push_back({"HSET", "hash", "field" + std::to_string(i), std::string(100, 'x')});
+  commands.push_back({"SET", "small", "v"});
+  run(commands);
+  const auto found = find_big_keys(*connection_, node().slots, 200'000).value();
+  ASSERT_EQ(found.size(), 2U);
+  EXPECT_EQ(found[0].key, "hash");
+  EXPECT_EQ(found[0].type, "hash");
+  EXPECT_GT(found[0].bytes, 400'000);
+  EXPECT_EQ(found[1].key, "{big}huge");
+  EXPECT_EQ(found[1].type, "string");
+  EXPECT_EQ(found[1].slot, key_slot("big"));
+}
+
+// Where the server counts bytes for us, it is asked.
+TEST_P(Sizes, AreExactWhereTheServerCounts) {
+  if (GetParam().is_valkey() || !GetParam().at_least(8, 4)) {
+    start();
+    EXPECT_FALSE(measure().exact);
+    return;
+  }
+  start({"cluster-slot-stats-enabled yes"});
+  run({{"SET", "{a}1", std::string(1'000'000, 'x')}});
+  const auto sizes = measure();
+  EXPECT_TRUE(sizes.exact);
+  EXPECT_EQ(sizes.error_percent, 0);
+  EXPECT_GT(sizes.bytes[key_slot("a")], 1'000'000);
+}
+
+TEST_P(Sizes, OfAMillionKeysTakeTwoSecondsAndBlockNobody) {
+  start({"save \"\"", "latency-monitor-threshold 5"});
+  run({{"DEBUG", "POPULATE", std::to_string(kKeys), "key", "100"},
+       {"LATENCY", "RESET"},
+       {"SLOWLOG", "RESET"},
+       {"CONFIG", "SET", "slowlog-log-slower-than", "5000"}});
+  const auto seen = node();
+  double best = 1e9;
+  for (int i = 0; i < 3; ++i) {
+    const auto start = BootClock::now();
+    const auto sizes = measure_slots(*connection_, seen).value();
+    best = std::min(best, seconds_between(start, BootClock::now()));
+    EXPECT_EQ(sum(sizes.keys), kKeys);
+  }
+  RecordProperty("milliseconds", std::to_string(std::lround(1000 * best)));
+  EXPECT_LT(best, 2.0);
+  EXPECT_EQ(connection_->command({"SLOWLOG", "LEN"}).value().integer, 0);
+}
+
+}  // namespace
+}  // namespace rebalance

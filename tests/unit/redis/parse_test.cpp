@@ -1,0 +1,214 @@
+#include "redis/parse.h"
+
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <sstream>
+
+namespace rebalance {
+namespace {
+
+// Taken from real servers: a primary with slots 0-7999 of which 93 is leaving, its replica, and a second
+// primary.
+std::string sample(const std::string& version, const std::string& name) {
+  std::ifstream file(std::string(SOURCE_FOLDER) + "/tests/unit/redis/samples/" + version + "/" + name +
+                     ".txt");
+  EXPECT_TRUE(file) << version << " " << name;
+  std::stringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+
+struct Expected {
+  const char* folder;
+  Version version;
+};
+
+class EveryVersion : public testing::TestWithParam<Expected> {
+ protected:
+  std::string text(const std::string& name) const { return sample(GetParam().folder, name); }
+};
+INSTANTIATE_TEST_SUITE_P(Parse, EveryVersion,
+                         testing::Values(Expected{"r60", {ServerKind::kRedis, 6, 0, 16}},
+                                         Expected{"r62", {ServerKind::kRedis, 6, 2, 14}},
+                                         Expected{"r70", {ServerKind::kRedis, 7, 0, 15}},
+                                         Expected{"r80", {ServerKind::kRedis, 8, 0, 2}},
+                                         Expected{"r86", {ServerKind::kRedis, 8, 6, 3}},
+                                         Expected{"v81", {ServerKind::kValkey, 8, 1, 1}},
+                                         Expected{"v91", {ServerKind::kValkey, 9, 1, 2}}),
+                         [](const auto& test) { return std::string(test.param.folder); });
+
+const Gossip& own_line(const NodeView& view) {
+  for (const auto& node : view.nodes) {
+    if (node.myself) return node;
+  }
+  throw std::runtime_error("no line of its own");
+}
+
+TEST_P(EveryVersion, TellsProductAndNumber) {
+  EXPECT_EQ(parse_version(Info(text("info"))).text(), GetParam().version.text());
+}
+
+TEST_P(EveryVersion, ShowsOwnersAndTheOpenSlotOfAPrimary) {
+  const auto view = parse_cluster_nodes(text("nodes")).value();
+  ASSERT_EQ(view.nodes.size(), 3U);
+  const auto& own = own_line(view);
+  EXPECT_EQ(own.role, Role::kPrimary);
+  EXPECT_EQ(own.slots.text(), "0-7999");
+  EXPECT_EQ(own.host, "127.0.0.1");
+  EXPECT_EQ(own.bus_port, own.port + 10000);
+  EXPECT_EQ(own.config_epoch, 1);
+  ASSERT_EQ(view.open.size(), 1U);
+  EXPECT_EQ(view.open[0].slot, 93);
+  EXPECT_EQ(view.open[0].direction, OpenSlot::Direction::kMigrating);
+  EXPECT_EQ(view.open[0].peer.size(), 40U);
+}
+
+TEST_P(EveryVersion, ShowsAReplicaWithItsPrimary) {
+  const auto view = parse_cluster_nodes(text("nodes_replica")).value();
+  const auto& own = own_line(view);
+  EXPECT_EQ(own.role, Role::kReplica);
+  EXPECT_TRUE(own.slots.empty());
+  EXPECT_EQ(own.primary, own_line(parse_cluster_nodes(text("nodes")).value()).id);
+}
+
+TEST_P(EveryVersion, TellsItsMemory) {
+  const auto memory = parse_memory(Info(text("info")));
+  EXPECT_GT(memory.used, kMiB / 2);
+  EXPECT_GT(memory.rss, kMiB);
+  EXPECT_GT(memory.dataset, 0);
+  EXPECT_EQ(memory.maxmemory, 0);
+  EXPECT_EQ(memory.evicted_keys, 0);
+}
+
+TEST_P(EveryVersion, ListsTheReplicaThatIsOnline) {
+  const auto replicas = parse_replicas(Info(text("info")));
+  ASSERT_EQ(replicas.size(), 1U);
+  EXPECT_EQ(replicas[0].host, "127.0.0.1");
+  EXPECT_GT(replicas[0].port, 0);
+  EXPECT_TRUE(replicas[0].online);
+}
+
+TEST_P(EveryVersion, TellsTheStateOfTheCluster) {
+  const Info info(text("cluster_info"));
+  EXPECT_EQ(info.text("cluster_state"), "ok");
+  EXPECT_EQ(info.number("cluster_my_epoch"), 1);
+}
+
+Gossip only_node(const std::string& address, const std::string& rest = "master - 0 0 3 connected") {
+  const auto view =
+      parse_cluster_nodes("07c37dfeb235213a872192d90877d0cd55635b91 " + address + " " + rest + "\n");
+  return view.value().nodes.at(0);
+}
+
+TEST(ClusterNodes, ReadsAddressesOfEveryForm) {
+  struct Case {
+    const char* text;
+    const char* host;
+    int port, bus_port;
+  };
+  for (const auto& [text, host, port, bus_port] :
+       {Case{"10.0.0.7:6379@16379", "10.0.0.7", 6379, 16379}, Case{"::1:6379@16379", "::1", 6379, 16379},
+        Case{"fd00::1:2:7001@17001,pod-0.redis", "fd00::1:2", 7001, 17001},
+        Case{"10.0.0.7:6379", "10.0.0.7", 6379, 0}, Case{":0@0", "", 0, 0},
+        Case{":6379@16379,", "", 6379, 16379},
+        Case{"10.0.0.7:6379@16379,,shard-id=abc,tls-port=6380", "10.0.0.7", 6379, 16379}}) {
+    const auto node = only_node(text);
+    EXPECT_EQ(node.host, host) << text;
+    EXPECT_EQ(node.port, port) << text;
+    EXPECT_EQ(node.bus_port, bus_port) << text;
+  }
+}
+
+TEST(ClusterNodes, ReadsEveryFlagAndPassesOverNewOnes) {
+  const auto node =
+      only_node("1.1.1.1:1@2", "slave,fail?,noaddr,nofailover,something-new abc 0 0 7 disconnected");
+  EXPECT_EQ(node.role, Role::kReplica);
+  EXPECT_EQ(node.primary, "abc");
+  EXPECT_TRUE(node.pfail);
+  EXPECT_FALSE(node.fail);
+  EXPECT_TRUE(node.noaddr);
+  EXPECT_FALSE(node.link_up);
+  EXPECT_TRUE(only_node("1.1.1.1:1@2", "master,fail - 0 0 7 connected").fail);
+  EXPECT_TRUE(only_node("1.1.1.1:1@2", "handshake - 0 0 0 disconnected").handshake);
+}
+
+TEST(ClusterNodes, ReadsBothDirectionsOfOpenSlotsBetweenRanges) {
+  const auto view =
+      parse_cluster_nodes("aa 1.1.1.1:1@2 myself,master - 0 0 7 connected 0-10 12 [77-<-bb] [93->-cc]\r\n")
+          .value();
+  EXPECT_EQ(view.nodes[0].slots.text(), "0-10,12");
+  ASSERT_EQ(view.open.size(), 2U);
+  EXPECT_EQ(view.open[0], (OpenSlot{77, OpenSlot::Direction::kImporting, "bb"}));
+  EXPECT_EQ(view.open[1], (OpenSlot{93, OpenSlot::Direction::kMigrating, "cc"}));
+}
+
+TEST(ClusterNodes, RefusesWhatIsNoLineAndQuotesIt) {
+  for (const char* bad :
+       {"aa", "aa 1.1.1.1:1@2 master - 0 0 x connected", "aa 1.1.1.1:1@2 master - 0 0 7 connected 16384",
+        "aa 1.1.1.1:1@2 master - 0 0 7 connected 9-3", "aa 1.1.1.1:1@2 master - 0 0 7 connected [93]",
+        "aa 1.1.1.1:1@2 master - 0 0 7"}) {
+    const auto view = parse_cluster_nodes(bad);
+    ASSERT_FALSE(view) << bad;
+    EXPECT_NE(view.error().message.find(bad), std::string::npos);
+  }
+}
+
+TEST(Info, FindsFieldsAmongSectionsAndRepeatedOnes) {
+  const Info info(
+      "# Server\r\nredis_version:7.0.15\r\n\r\n# "
+      "Modules\r\nmodule:name=search,ver=1\r\nmodule:name=bf,ver=2\r\nempty:\r\n");
+  EXPECT_EQ(info.text("redis_version"), "7.0.15");
+  EXPECT_EQ(info.text("nothing"), "");
+  EXPECT_EQ(info.number("nothing", -1), -1);
+  EXPECT_TRUE(info.has("empty"));
+  EXPECT_EQ(parse_modules(info), (std::vector<std::string>{"bf", "search"}));
+}
+
+TEST(Info, AValkeyIsNotTheRedisItClaimsToBe) {
+  const auto version =
+      parse_version(Info("redis_version:7.2.4\r\nserver_name:valkey\r\nvalkey_version:9.1.0-rc2\r\n"));
+  EXPECT_EQ(version.text(), "Valkey 9.1.0");
+}
+
+Reply text(const char* value) { return Reply::string(value); }
+
+TEST(Role, ReadsAPrimaryAndAReplica) {
+  const auto primary =
+      parse_role(Reply::array({text("master"), Reply::number(77), Reply::array({})})).value();
+  EXPECT_EQ(primary.role, Role::kPrimary);
+  EXPECT_EQ(primary.offset, 77);
+  const auto replica = parse_role(Reply::array({text("slave"), text("::1"), Reply::number(6379),
+                                                text("connect"), Reply::number(-1)}))
+                           .value();
+  EXPECT_EQ(replica.role, Role::kReplica);
+  EXPECT_EQ(replica.primary_host, "::1");
+  EXPECT_FALSE(replica.link_up);
+}
+
+TEST(Role, ASentinelIsNeither) {
+  EXPECT_FALSE(parse_role(Reply::array({text("sentinel"), Reply::array({})})));
+}
+
+Reply task(const char* operation, const char* state) {
+  return Reply::array(
+      {text("id"), text("x"), text("operation"), text(operation), text("state"), text(state)});
+}
+
+TEST(AtomicTasks, CountsWhatIsNotOver) {
+  EXPECT_EQ(count_atomic_tasks(Reply::array({})), 0);
+  EXPECT_EQ(count_atomic_tasks(Reply::array({task("import", "completed"), task("migrate", "failed"),
+                                             task("EXPORT", "success"), task("IMPORT", "failed"),
+                                             task("EXPORT", "cancelled")})),
+            0);
+  EXPECT_EQ(
+      count_atomic_tasks(Reply::array({task("import", "accumulate-buffer"), task("EXPORT", "snapshotting")})),
+      2);
+}
+
+TEST(AtomicTasks, AFailedRedisImportGoesOnTrying) {
+  EXPECT_EQ(count_atomic_tasks(Reply::array({task("import", "failed")})), 1);
+}
+
+}  // namespace
+}  // namespace rebalance
