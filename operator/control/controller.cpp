@@ -214,19 +214,15 @@ void Controller::start_batch(const Batch& batch) {
 }
 
 void Controller::find_big_keys() {
-  big_keys_.emplace();
+  std::map<Slot, std::string> all;
   for (const auto& batch : status_.plan->batches) {
     const WorldNode* source = world_.find(batch.source);
     if (source == nullptr) continue;
-    auto found = observer_.big_keys(source->pod, batch.slots, resource_.spec.big_keys.threshold);
-    if (!found) {
-      status_.failures.push_back(
-          {found.error().message, ++status_.failure_count, rfc3339(std::chrono::system_clock::now())});
-      big_keys_.reset();
-      return;
-    }
-    big_keys_->merge(*found);
+    big_keys_ = observer_.big_keys(source->pod, batch.slots, resource_.spec.big_keys.threshold);
+    if (!*big_keys_) return;
+    all.merge(**big_keys_);
   }
+  big_keys_ = std::move(all);
 }
 
 void Controller::repair(bool whole_cluster) {

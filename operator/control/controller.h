@@ -63,7 +63,7 @@ class Controller {
   RebalanceStatus status_;
   Pace pace_;
   std::vector<BatchEnd> ended_;
-  std::optional<std::map<Slot, std::string>> big_keys_;
+  std::optional<Result<std::map<Slot, std::string>>> big_keys_;
   std::optional<Error> repair_error_;
   bool repaired_ = false;
   bool recorded_ = false;

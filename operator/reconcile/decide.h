@@ -39,8 +39,8 @@ struct Scene {
   std::string claimed_by;  // somebody else's live claim: who and since when; empty: nobody's
   std::vector<Batch> running;
   std::vector<BatchEnd> ended;  // since the last decision
-  std::optional<std::map<Slot, std::string>>
-      big_keys;                       // slots with a key over the threshold, once looked for
+  // Slots with a key over the threshold and what it is, once looked for.
+  std::optional<Result<std::map<Slot, std::string>>> big_keys;
   std::optional<Error> repair_error;  // of the last RepairOpen
   bool repaired = false;              // a RepairOpen ended since the last decision
   bool stop_asked = false;

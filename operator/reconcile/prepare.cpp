@@ -104,16 +104,18 @@ std::optional<Decision> treat_big_keys(Step& step) {
   if (action == BigKeyAction::kMove) return std::nullopt;
   if (!step.scene.big_keys)
     return step.act(FindBigKeys{}, "FindingBigKeys", "looking for big keys in the slots that move");
-  if (step.scene.big_keys->empty()) return std::nullopt;
+  const auto& found = *step.scene.big_keys;
+  if (!found) return step.enter(State::kFailed, "BigKeysUnknown", found.error().message);
+  if (found->empty()) return std::nullopt;
   if (action == BigKeyAction::kSkipSlot) {
-    step.pace().skipped = *step.scene.big_keys;
+    step.pace().skipped = *found;
     return std::nullopt;
   }
-  const auto& [slot, what] = *step.scene.big_keys->begin();
+  const auto& [slot, what] = *found->begin();
   return step.enter(
       State::kRefused, "BigKeys",
       fmt::format("{} slots hold keys over {}; the first, {}: {}; `check --big-keys` lists them",
-                  step.scene.big_keys->size(), human_bytes(step.spec.big_keys.threshold), slot, what));
+                  found->size(), human_bytes(step.spec.big_keys.threshold), slot, what));
 }
 
 Decision begin(Step step) {

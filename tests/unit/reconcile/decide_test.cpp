@@ -239,6 +239,28 @@ TEST(Decide, ASlotThatWasSkippedIsNotTriedAgainAndIsNamed) {
   EXPECT_THAT(drive.status.message, HasSubstr("a key of 900Mi"));
 }
 
+TEST(Decide, BigKeysAreLookedForBeforeTheFirstMoveAndTheirSlotsStay) {
+  Drive drive;
+  drive.resource.spec.big_keys.action = BigKeyAction::kSkipSlot;
+  drive.once();
+  ASSERT_EQ(count<FindBigKeys>(drive.last), 1);
+  const Slot big = drive.status.plan->batches.front().slots.ranges().front().first;
+  drive.scene.big_keys = std::map<Slot, std::string>{{big, "a hash of 90Mi"}};
+  EXPECT_EQ(drive.until_final(), State::kSucceeded);
+  EXPECT_FALSE(drive.scene.world.nodes[2].slots.contains(big));
+  EXPECT_THAT(drive.status.message, HasSubstr("a hash of 90Mi"));
+}
+
+TEST(Decide, BigKeysRefuseTheWholeWorkWhenTheSpecSaysSo) {
+  Drive drive;
+  drive.resource.spec.big_keys.action = BigKeyAction::kRefuse;
+  drive.scene.big_keys = std::map<Slot, std::string>{{7, "a hash of 90Mi"}};
+  drive.once();
+  EXPECT_EQ(drive.status.state, State::kRefused);
+  EXPECT_EQ(drive.status.reason, "BigKeys");
+  EXPECT_TRUE(drive.last.actions.empty());
+}
+
 TEST(Decide, AnApprovedPlanIsResumedAndOneThatNoLongerFitsTheClusterIsStale) {
   Drive drive;
   drive.until(State::kRebalancing);
