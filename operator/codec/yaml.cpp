@@ -173,7 +173,7 @@ class Builder : public YAML::EventHandler {
       take_key(parent, node);
     } else {
       node.line = parent.keys.at(parent.key);
-      parent.node.members.emplace_back(std::move(parent.key), std::move(node));
+      parent.node.members.push_back({std::move(parent.key), std::move(node)});
       parent.has_key = false;
     }
   }
@@ -199,8 +199,8 @@ class Builder : public YAML::EventHandler {
 }  // namespace
 
 const YamlNode* YamlNode::find(std::string_view key) const {
-  const auto found = std::ranges::find_if(members, [&](const auto& member) { return member.first == key; });
-  return found == members.end() ? nullptr : &found->second;
+  const auto found = std::ranges::find(members, key, &YamlMember::key);
+  return found == members.end() ? nullptr : &found->value;
 }
 
 const YamlNode* YamlNode::at(std::initializer_list<std::string_view> path) const {

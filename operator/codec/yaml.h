@@ -6,14 +6,16 @@
 #pragma once
 
 #include <cstdint>
+#include <initializer_list>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include "base/result.h"
 
 namespace rebalance {
+
+struct YamlMember;
 
 struct YamlNode {
   enum class Kind { kNull, kBoolean, kInteger, kFloat, kString, kList, kMap };
@@ -23,7 +25,7 @@ struct YamlNode {
   std::string text;          // of a scalar, as written (without quotes)
   std::int64_t integer = 0;  // of kInteger; 0 or 1 of kBoolean
   std::vector<YamlNode> items;
-  std::vector<std::pair<std::string, YamlNode>> members;  // in the order of the text; keys are unique
+  std::vector<YamlMember> members;  // in the order of the text; keys are unique
 
   bool is_map() const { return kind == Kind::kMap; }
   bool is_list() const { return kind == Kind::kList; }
@@ -34,6 +36,11 @@ struct YamlNode {
   const YamlNode* at(std::initializer_list<std::string_view> path) const;
   // The scalar's text, or empty when there is none.
   std::string text_at(std::initializer_list<std::string_view> path) const;
+};
+
+struct YamlMember {
+  std::string key;
+  YamlNode value;
 };
 
 // All documents of a text, empty ones left out. `source` is the file's name for messages.
