@@ -103,7 +103,7 @@ Command Drain::migrate(const Chunk& chunk) const {
 Ask Drain::ask_dumps(Side side) {
   Ask ask{side, {}};
   for (const auto& key : conflicts_.front().keys) {
-    if (side == Side::kTarget) ask.commands.push_back({"ASKING"});
+    if (side == Side::kTarget || asking_) ask.commands.push_back({"ASKING"});
     ask.commands.push_back({"DUMP", key});
   }
   waiting_ = side == Side::kSource ? Waiting::kSourceDumps : Waiting::kTargetDumps;
@@ -162,7 +162,8 @@ std::optional<Trouble> Drain::take_dumps(const Answer& answer) {
   const bool source = waiting_ == Waiting::kSourceDumps;
   std::vector<Reply> dumps;
   for (std::size_t i = 0; i < answer.replies.size(); ++i) {
-    if (source || i % 2 == 1) dumps.push_back(answer.replies[i]);  // ASKING stands before each on the target
+    if ((source && !asking_) || i % 2 == 1)
+      dumps.push_back(answer.replies[i]);  // ASKING stands before the others
   }
   for (const auto& dump : dumps) {
     if (dump.is_error() && !is_gone(dump)) return Trouble{classify(dump.text), dump.text};

@@ -25,7 +25,8 @@ struct Trouble {
 
 class Drain {
  public:
-  Drain(const GroupJob& job, Pace& pace) : job_(job), pace_(pace) {}
+  // `asking`: as KeyList has it.
+  Drain(const GroupJob& job, Pace& pace, bool asking = false) : job_(job), pace_(pace), asking_(asking) {}
 
   void add(std::vector<SizedKey> keys);                    // sorted by slot, as KeyList finds them
   void forget();                                           // all that was added: the state is looked at anew
@@ -58,6 +59,7 @@ class Drain {
 
   const GroupJob& job_;
   Pace& pace_;
+  bool asking_;
   SlotSet proven_;
   std::deque<SizedKey> queue_;
   std::deque<Chunk> again_;  // with REPLACE, or what a comparison set free

@@ -28,7 +28,10 @@ std::optional<Ask> KeyList::next() {
   Ask ask{Side::kSource, {}};
   if (!unsized_.empty()) {
     sizing_ = std::min(kSizesAtOnce, unsized_.size());
-    for (std::size_t i = 0; i < sizing_; ++i) ask.commands.push_back({"MEMORY", "USAGE", unsized_[i].second});
+    for (std::size_t i = 0; i < sizing_; ++i) {
+      if (asking_) ask.commands.push_back({"ASKING"});
+      ask.commands.push_back({"MEMORY", "USAGE", unsized_[i].second});
+    }
     return ask;
   }
   for (std::int64_t names = 0; !to_list_.empty() && names < kNamesAtOnce; to_list_.pop_front()) {
@@ -71,7 +74,7 @@ Status KeyList::take_sizes(const std::vector<Reply>& replies) {
   for (std::size_t i = 0; i < sizing_; ++i) {
     auto [slot, name] = std::move(unsized_.front());
     unsized_.pop_front();
-    const auto& reply = replies[i];
+    const auto& reply = replies[asking_ ? 2 * i + 1 : i];
     // Gone in the meantime: nil in a closed slot, ASK in an open one.
     if (reply.is_nil() || reply.is_error("ASK") || reply.is_error("TRYAGAIN")) continue;
     if (!reply.is_integer())

@@ -27,6 +27,9 @@ class KeyList {
  public:
   static constexpr std::int64_t kLongestList = 5000;  // of one slot: 4 ms of the server
 
+  // `asking`: the source imports these slots, and serves their keys only after ASKING.
+  explicit KeyList(bool asking = false) : asking_(asking) {}
+
   // Begins a list of at most limits[slot] keys of each slot; what was found before is forgotten.
   void start(const std::map<Slot, std::int64_t>& limits);
   std::optional<Ask> next();                       // nullopt: complete
@@ -36,6 +39,7 @@ class KeyList {
   const std::map<Slot, std::int64_t>& listed() const { return listed_; }
 
  private:
+  bool asking_;
   Status take_names(const std::vector<Reply>& replies);
   Status take_sizes(const std::vector<Reply>& replies);
   void keep(Slot slot, std::string name);

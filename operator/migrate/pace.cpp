@@ -7,7 +7,8 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// Of one pipeline of MIGRATEs. Clients wait behind it, so it is what decides their p99.9; longer ones gain little speed.
+// Of one pipeline of MIGRATEs. Clients wait behind it, so it is what decides their p99.9; longer ones gain
+// little speed.
 constexpr auto kAim = 800us;
 constexpr auto kTooLong = 1600us;
 // Below this a MIGRATE is mostly round trips and teaches nothing of bytes.

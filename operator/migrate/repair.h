@@ -35,29 +35,37 @@ struct RepairStep {
   enum class Kind {
     kFinish,  // move what is left from `source` to `target`, then give ownership: the key-by-key engine from
               // where it stands
-    kNotify,  // `target` owns it for certain and no key is elsewhere: SETSLOT NODE on `source`
-    kStable,  // SETSLOT STABLE on `source` (where the mark is)
-    kAssign,  // nobody owns it: ADDSLOTS on `target`
-    kReport,  // needs a person: `reason` says what was found
-  } kind;
-  Slot slot = 0;
+    kMerge,   // `source` does not own the slots but holds keys of them: they go to the owner `target`
+    kNotify,  // `target` owns them and `source` holds none of their keys: SETSLOT NODE on `source`
+    kStable,  // SETSLOT STABLE on `source`, whose mark leads nowhere
+    kAssign,  // nobody owns them: ADDSLOTS on `target`
+    kReport,  // needs a person: `reason` says what was found and what to do
+  };
+  Kind kind = Kind::kReport;
+  SlotSet slots;
   NodeId source, target;
   bool proven = false;  // of kFinish: the target's copies are ours (journal)
-  std::string reason;   // a sentence: what was found and what this does
+  std::string reason;   // a sentence: what was found
 };
 
 struct RepairPicture {
   std::vector<OddSlot> slots;
   std::map<NodeId, std::string> run_ids;  // of the reachable nodes
-  std::vector<NodeId> dead;               // nodes with slots in somebody's view that cannot be reached
+  std::map<NodeId, int> owned;            // slots of each reachable primary
+  // Keys in slots that a primary neither owns nor imports and does not show (Redis >= 8.4): INFO keyspace has
+  // more than COUNTKEYSINSLOT over its slots.
+  std::map<NodeId, std::int64_t> hidden;
+  std::map<NodeId, NodeId> replica_of;  // of nodes that are replicas now
   std::vector<MoveIntent> intents;
   // Goal Repair: every slot is treated. Otherwise only those of `intents`; all else is somebody's and is left
   // alone.
   bool everything = false;
-  std::vector<Slot>
-      live;  // open slots whose key counts changed while we watched: a migration of somebody else is running
+  SlotSet
+      live;  // keys or marks changed while we watched, and not by us: somebody else's migration is running
 };
 
+// Steps of the same kind, nodes and reason are one; in ascending order of their first slots. What follows
+// from a step's effect is left to the next look: a slot may need a merge first and a finish then.
 std::vector<RepairStep> plan_repair(const RepairPicture& picture);
 
 struct RepairJob {
@@ -69,8 +77,8 @@ struct RepairJob {
 };
 
 struct RepairResult {
-  std::vector<RepairStep> steps;  // in the order done
-  SlotSet repaired;
+  std::vector<RepairStep> steps;    // in the order done
+  SlotSet repaired;                 // odd before, sound now
   std::vector<RepairStep> reports;  // what needs a person
   std::optional<Error> error;
 };

@@ -1,12 +1,9 @@
 #include "migrate/runner.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 
-#include "base/log.h"
 #include "migrate/key_by_key.h"
-#include "migrate/node_link.h"
+#include "migrate/pair_driver.h"
 #include "migrate/slot_commands.h"
 
 namespace rebalance {
@@ -27,25 +24,14 @@ class BatchRun {
       : job_(job),
         hooks_(hooks),
         stop_(std::move(stop)),
-        source_(job.source, job.options.attempts),
-        target_(job.target, job.options.attempts),
-        ownership_(hooks.ownership, std::defer_lock) {
-    for (const auto& other : job.others) {
-      if (other.role == Role::kPrimary) others_.emplace_back(other, 1);
-    }
-  }
+        pair_(job.source, job.target, job.others, job.options, hooks, stop_) {}
 
   BatchResult run();
 
  private:
   Status move_all();
   std::vector<Group> groups() const;
-  Result<MigrateAddress> address();
   Status move_group(const Group& group);
-  Status drive(GroupEngine& engine);
-  Result<Event> perform(const Ask& ask);
-  void tell_others(const Ask& ask);
-  void hold_ownership(bool wanted);
   Status close_group(const Group& group, const GroupEngine& engine);
   void throttle();
   void report(const Progress& group);
@@ -54,9 +40,7 @@ class BatchRun {
   const BatchJob& job_;
   const Hooks& hooks_;
   std::stop_token stop_;
-  NodeLink source_, target_;
-  std::vector<NodeLink> others_;
-  std::unique_lock<std::mutex> ownership_;
+  PairDriver pair_;
   Pace pace_;
   BatchResult result_;
   Progress group_;  // of the group that runs
@@ -65,7 +49,7 @@ class BatchRun {
 
 BatchResult BatchRun::run() {
   auto moved = move_all();
-  hold_ownership(false);
+  pair_.release();
   if (moved && stop_.stop_requested() &&
       result_.done.size() + static_cast<int>(result_.skipped.size()) < job_.batch.slots.size()) {
     moved = error(ErrorCode::kStopped, "stopped on request");
@@ -78,8 +62,7 @@ BatchResult BatchRun::run() {
 }
 
 Status BatchRun::move_all() {
-  TRY_OK(source_.connect(stop_));
-  TRY_OK(target_.connect(stop_));
+  TRY_OK(pair_.connect());
   for (const auto& group : groups()) {
     if (stop_.stop_requested()) return {};
     TRY_OK(move_group(group));
@@ -96,7 +79,7 @@ std::vector<Group> BatchRun::groups() const {
     const auto adopted = intersection(fresh, intent.slots);
     if (adopted.empty()) continue;
     groups.push_back(
-        {adopted, true, !intent.source_run_id.empty() && intent.source_run_id == source_.run_id()});
+        {adopted, true, !intent.source_run_id.empty() && intent.source_run_id == pair_.source().run_id});
     fresh.remove(adopted);
   }
   const Bytes mean = std::max<Bytes>(1, job_.batch.bytes / std::max(1, job_.batch.slots.size()));
@@ -111,95 +94,25 @@ std::vector<Group> BatchRun::groups() const {
   return groups;
 }
 
-// MIGRATE uses TLS exactly when the source says tls-cluster yes, whatever we came by.
-Result<MigrateAddress> BatchRun::address() {
-  const auto& access = job_.target.access;
-  MigrateAddress address{access.endpoint.host, access.endpoint.port, {}, {}};
-  if (!access.access) return address;
-  TRY(credentials, access.access());
-  address.user = credentials.username;
-  address.password = credentials.password;
-  if (!credentials.tls) return address;
-  const std::vector<Command> transport{{"CONFIG", "GET", "tls-cluster"}}, port{{"CONFIG", "GET", "port"}};
-  TRY(answers, source_.send(transport, 5s));
-  if (answers.front().items.size() != 2 || answers.front().items[1].text != "no") return address;
-  TRY(ports, target_.send(port, 5s));
-  if (ports.front().items.size() == 2) address.port = std::stoi(ports.front().items[1].text);
-  return address;
-}
-
 Status BatchRun::move_group(const Group& group) {
   TRY_OK(hooks_.gate.may_write());
   if (!group.adopted) {
-    TRY_OK(hooks_.intents.open({Engine::kKeyByKey, job_.source.id, job_.target.id, source_.run_id(),
-                                target_.run_id(), group.slots}));
+    TRY_OK(hooks_.intents.open({Engine::kKeyByKey, job_.source.id, job_.target.id, pair_.source().run_id,
+                                pair_.target().run_id, group.slots}));
   }
-  TRY(to, address());
-  GroupJob job{{job_.source.id, job_.source.pod, source_.run_id()},
-               {job_.target.id, job_.target.pod, target_.run_id()},
-               std::move(to),
-               group.slots,
-               group.adopted ? group.slots : SlotSet(),
-               group.proven ? group.slots : SlotSet(),
-               job_.options.node_timeout,
-               job_.options.attempts};
-  const auto engine = make_key_by_key(std::move(job), pace_);
-  auto driven = drive(*engine);
+  TRY(to, pair_.address());
+  const auto adopted = group.adopted ? group.slots : SlotSet();
+  const auto proven = group.proven ? group.slots : SlotSet();
+  const auto engine = make_key_by_key({pair_.source(), pair_.target(), std::move(to), group.slots, adopted,
+                                       proven, job_.options.node_timeout, job_.options.attempts},
+                                      pace_);
+  auto driven = pair_.drive(*engine, [this](const Progress& progress) {
+    report(progress);
+    throttle();
+  });
+  result_.first_write = pair_.first_write();
   auto closed = close_group(group, *engine);
   return driven ? closed : driven;
-}
-
-// Asks, answers, asks again, until the engine has no more to ask.
-Status BatchRun::drive(GroupEngine& engine) {
-  bool told_to_stop = false;
-  Result<std::optional<Ask>> next = engine.start();
-  while (next && *next) {
-    if (stop_.stop_requested() && !std::exchange(told_to_stop, true)) {
-      next = engine.step(StopAsked{});
-      continue;
-    }
-    TRY(event, perform(**next));
-    next = engine.step(event);
-    report(engine.progress());
-    throttle();
-  }
-  return next ? Status{} : std::unexpected(next.error());
-}
-
-Result<Event> BatchRun::perform(const Ask& ask) {
-  pause_for(ask.wait, stop_);
-  hold_ownership(ask.ownership);
-  if (ask.writes) {
-    TRY_OK(hooks_.gate.may_write());
-    if (!result_.first_write) result_.first_write = BootClock::now();
-  }
-  if (ask.side == Side::kOthers) {
-    tell_others(ask);
-    return Answer{};
-  }
-  auto& link = ask.side == Side::kSource ? source_ : target_;
-  const Instant sent = BootClock::now();
-  auto replies = link.send(ask.commands, ask.timeout);
-  if (replies)
-    return Answer{std::move(*replies),
-                  std::chrono::duration_cast<std::chrono::microseconds>(BootClock::now() - sent)};
-  log_warning(fmt::format("connecting again: {}", replies.error().message));
-  TRY_OK(link.connect(stop_));
-  return OutcomeUnknown{replies.error().message};
-}
-
-// Only shortens redirects: gossip would tell them. One that cannot be reached is left to gossip for the rest
-// of the batch.
-void BatchRun::tell_others(const Ask& ask) {
-  std::erase_if(others_, [&](NodeLink& link) {
-    if (!link.connected() && !link.connect(stop_)) return true;
-    return !link.send(ask.commands, 2s);
-  });
-}
-
-void BatchRun::hold_ownership(bool wanted) {
-  if (wanted && !ownership_.owns_lock()) ownership_.lock();
-  if (!wanted && ownership_.owns_lock()) ownership_.unlock();
 }
 
 Status BatchRun::close_group(const Group& group, const GroupEngine& engine) {

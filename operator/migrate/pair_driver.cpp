@@ -1,0 +1,100 @@
+#include "migrate/pair_driver.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "base/log.h"
+
+namespace rebalance {
+
+using namespace std::chrono_literals;
+
+PairDriver::PairDriver(const Member& source, const Member& target, const std::vector<Member>& others,
+                       const RunnerOptions& options, const Hooks& hooks, std::stop_token stop)
+    : hooks_(hooks),
+      stop_(std::move(stop)),
+      source_(source, options.attempts),
+      target_(target, options.attempts),
+      ownership_(hooks.ownership, std::defer_lock) {
+  for (const auto& other : others) {
+    if (other.role == Role::kPrimary) others_.emplace_back(other, 1);
+  }
+}
+
+Status PairDriver::connect() {
+  TRY_OK(source_.connect(stop_));
+  return target_.connect(stop_);
+}
+
+// MIGRATE uses TLS exactly when the source says tls-cluster yes, whatever we came by.
+Result<MigrateAddress> PairDriver::address() {
+  const auto& access = target_.member().access;
+  MigrateAddress address{access.endpoint.host, access.endpoint.port, {}, {}};
+  if (!access.access) return address;
+  TRY(credentials, access.access());
+  address.user = credentials.username;
+  address.password = credentials.password;
+  if (!credentials.tls) return address;
+  const std::vector<Command> transport{{"CONFIG", "GET", "tls-cluster"}}, port{{"CONFIG", "GET", "port"}};
+  TRY(answers, source_.send(transport, 5s));
+  if (answers.front().items.size() != 2 || answers.front().items[1].text != "no") return address;
+  TRY(ports, target_.send(port, 5s));
+  if (ports.front().items.size() == 2) address.port = std::stoi(ports.front().items[1].text);
+  return address;
+}
+
+// Asks, answers, asks again, until the engine has no more to ask.
+Status PairDriver::drive(GroupEngine& engine, const std::function<void(const Progress&)>& progressed) {
+  bool told_to_stop = false;
+  Result<std::optional<Ask>> next = engine.start();
+  while (next && *next) {
+    if (stop_.stop_requested() && !std::exchange(told_to_stop, true)) {
+      next = engine.step(StopAsked{});
+      continue;
+    }
+    TRY(event, perform(**next));
+    next = engine.step(event);
+    progressed(engine.progress());
+  }
+  return next ? Status{} : std::unexpected(next.error());
+}
+
+Result<Event> PairDriver::perform(const Ask& ask) {
+  pause_for(ask.wait, stop_);
+  hold_ownership(ask.ownership);
+  if (ask.writes) {
+    TRY_OK(hooks_.gate.may_write());
+    if (!first_write_) first_write_ = BootClock::now();
+  }
+  if (ask.side == Side::kOthers) {
+    tell_others(ask);
+    return Answer{};
+  }
+  auto& link = ask.side == Side::kSource ? source_ : target_;
+  const Instant sent = BootClock::now();
+  auto replies = link.send(ask.commands, ask.timeout);
+  if (replies)
+    return Answer{std::move(*replies),
+                  std::chrono::duration_cast<std::chrono::microseconds>(BootClock::now() - sent)};
+  log_warning(fmt::format("connecting again: {}", replies.error().message));
+  TRY_OK(link.connect(stop_));
+  return OutcomeUnknown{replies.error().message};
+}
+
+// Only shortens redirects: gossip would tell them. One that cannot be reached is left to gossip for the rest
+// of the batch.
+void PairDriver::tell_others(const Ask& ask) {
+  std::erase_if(others_, [&](NodeLink& link) {
+    if (!link.connected() && !link.connect(stop_)) return true;
+    return !link.send(ask.commands, 2s);
+  });
+}
+
+void PairDriver::hold_ownership(bool wanted) {
+  if (wanted && !ownership_.owns_lock()) ownership_.lock();
+  if (!wanted && ownership_.owns_lock()) ownership_.unlock();
+}
+
+}  // namespace rebalance

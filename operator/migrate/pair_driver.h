@@ -1,0 +1,49 @@
+// Drives engines over the two connections of a pair, and over those of the other primaries.
+#pragma once
+
+#include <functional>
+#include <mutex>
+#include <optional>
+#include <stop_token>
+#include <vector>
+
+#include "migrate/engine.h"
+#include "migrate/key_by_key.h"
+#include "migrate/node_link.h"
+#include "migrate/runner.h"
+
+namespace rebalance {
+
+// Used by one thread.
+class PairDriver {
+ public:
+  PairDriver(const Member& source, const Member& target, const std::vector<Member>& others,
+             const RunnerOptions& options, const Hooks& hooks, std::stop_token stop);
+
+  Status connect();
+  // Asks, answers, asks again, until the engine has no more to ask. `progressed` comes after every round
+  // trip.
+  Status drive(GroupEngine& engine, const std::function<void(const Progress&)>& progressed);
+  void release() { hold_ownership(false); }
+
+  // How the source reaches the target; reads the credentials anew.
+  Result<MigrateAddress> address();
+  PairNode source() const { return node(source_); }
+  PairNode target() const { return node(target_); }
+  const std::optional<Instant>& first_write() const { return first_write_; }
+
+ private:
+  static PairNode node(const NodeLink& link) { return {link.member().id, link.member().pod, link.run_id()}; }
+  Result<Event> perform(const Ask& ask);
+  void tell_others(const Ask& ask);
+  void hold_ownership(bool wanted);
+
+  const Hooks& hooks_;
+  std::stop_token stop_;
+  NodeLink source_, target_;
+  std::vector<NodeLink> others_;
+  std::unique_lock<std::mutex> ownership_;
+  std::optional<Instant> first_write_;
+};
+
+}  // namespace rebalance

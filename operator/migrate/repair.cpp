@@ -1,0 +1,253 @@
+#include "migrate/repair.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/log.h"
+#include "migrate/look.h"
+#include "migrate/merge.h"
+#include "migrate/pair_driver.h"
+#include "migrate/slot_commands.h"
+
+namespace rebalance {
+namespace {
+
+using namespace std::chrono_literals;
+using Kind = RepairStep::Kind;
+
+// A slot needs three at most: assigned, merged, told. One more shows that nothing is left.
+constexpr int kPasses = 6;
+
+class RepairRun {
+ public:
+  RepairRun(const RepairJob& job, const Hooks& hooks, std::stop_token stop)
+      : job_(job), hooks_(hooks), stop_(std::move(stop)) {
+    for (const auto& node : job_.nodes) links_.emplace_back(node, 1);
+  }
+
+  RepairResult run();
+
+ private:
+  Status repair();
+  Result<RepairPicture> look();
+  SlotSet changed(const RepairPicture& before, const RepairPicture& after) const;
+  Status execute(const RepairStep& step);
+  Status finish(const RepairStep& step);
+  Status merge(const RepairStep& step);
+  Status assign(const RepairStep& step);
+  Status notify(const RepairStep& step, const std::vector<Command>& commands);
+  Status tell(const NodeId& node, const std::vector<Command>& commands);
+  Status close_intents(const RepairPicture& picture);
+  const Member* member(const NodeId& id) const;
+  std::vector<Member> others(const RepairStep& step) const;
+
+  RepairJob job_;
+  const Hooks& hooks_;
+  std::stop_token stop_;
+  std::vector<NodeLink> links_;
+  SlotSet touched_;
+  Pace pace_;
+  RepairResult result_;
+};
+
+RepairResult RepairRun::run() {
+  if (auto done = repair(); !done) result_.error = std::move(done).error();
+  return std::move(result_);
+}
+
+// Look, do what is certain, look again: until nothing is odd, or only what needs a person.
+Status RepairRun::repair() {
+  for (int pass = 0; pass < kPasses; ++pass) {
+    if (stop_.stop_requested()) return error(ErrorCode::kStopped, "stopped on request");
+    TRY(picture, look());
+    TRY_OK(close_intents(picture));
+    auto steps = plan_repair(picture);
+    result_.reports.clear();
+    std::ranges::copy_if(steps, std::back_inserter(result_.reports),
+                         [](const RepairStep& step) { return step.kind == Kind::kReport; });
+    std::erase_if(steps, [](const RepairStep& step) { return step.kind == Kind::kReport; });
+    result_.repaired = touched_;
+    for (const auto& slot : picture.slots) remove_slot(result_.repaired, slot.slot);
+    if (steps.empty()) return {};
+    for (const auto& step : steps) {
+      TRY_OK(execute(step));
+      touched_.add(step.slots);
+      result_.steps.push_back(step);
+    }
+    pause_for(200ms, stop_);  // gossip: an owner's word reaches the others with the next pings
+  }
+  return error(ErrorCode::kTimeout,
+               fmt::format("slots are still odd after {} rounds of repair: look again in a minute", kPasses));
+}
+
+// Open slots that are not ours are watched for a while: a foreign migration shows by its counts.
+Result<RepairPicture> RepairRun::look() {
+  TRY(before, look_for_odd_slots(links_, job_, stop_));
+  if (!job_.everything || before.slots.empty() || !result_.steps.empty()) return before;
+  pause_for(job_.watch, stop_);
+  TRY(after, look_for_odd_slots(links_, job_, stop_));
+  after.live = changed(before, after);
+  return after;
+}
+
+SlotSet RepairRun::changed(const RepairPicture& before, const RepairPicture& after) const {
+  SlotSet ours, live;
+  for (const auto& intent : job_.intents) ours.add(intent.slots);
+  const auto marks = [](const SlotOnNode& node) {
+    return std::tie(node.id, node.migrating_to, node.importing_from, node.owns);
+  };
+  for (const auto& slot : after.slots) {
+    if (ours.contains(slot.slot)) continue;
+    const auto open = [](const SlotOnNode& node) {
+      return !node.migrating_to.empty() || !node.importing_from.empty();
+    };
+    if (std::ranges::none_of(slot.nodes, open)) continue;
+    const auto old = std::ranges::find(before.slots, slot.slot, &OddSlot::slot);
+    // New keys of clients make the target's count grow; what tells a migration is that the source's falls, or
+    // a mark comes.
+    const bool same =
+        old != before.slots.end() &&
+        std::ranges::equal(old->nodes, slot.nodes, [&](const SlotOnNode& a, const SlotOnNode& b) {
+          return marks(a) == marks(b) && !(a.owns && b.keys < a.keys);
+        });
+    if (!same) add_slot(live, slot.slot);
+  }
+  return live;
+}
+
+Status RepairRun::execute(const RepairStep& step) {
+  if (step.kind != Kind::kReport)
+    log_info(fmt::format("repair of slots {}: {}", step.slots.text(), step.reason));
+  std::vector<Command> commands;
+  switch (step.kind) {
+    case Kind::kFinish: return finish(step);
+    case Kind::kMerge: return merge(step);
+    case Kind::kAssign: return assign(step);
+    case Kind::kStable:
+      for_each_slot(step.slots, [&](Slot slot) { commands.push_back(setslot_stable(slot)); });
+      return tell(step.source, commands);
+    case Kind::kNotify:
+      for_each_slot(step.slots, [&](Slot slot) { commands.push_back(setslot(slot, "NODE", step.target)); });
+      return notify(step, commands);
+    case Kind::kReport: break;
+  }
+  return {};
+}
+
+// Marks first, so that the engine finds both sides open: a failed over node has forgotten its own, and its
+// successor never had one. The keys that are there already are then conflicts for the engine to judge.
+Status RepairRun::finish(const RepairStep& step) {
+  const auto *source = member(step.source), *target = member(step.target);
+  if (source == nullptr || target == nullptr) return {};
+  std::vector<Command> importing, migrating;
+  for_each_slot(step.slots, [&](Slot slot) {
+    importing.push_back(setslot(slot, "IMPORTING", step.source));
+    migrating.push_back(setslot(slot, "MIGRATING", step.target));
+  });
+  MoveIntent intent{Engine::kKeyByKey, step.source, step.target, {}, {}, step.slots};
+  if (!step.proven)
+    TRY_OK(hooks_.intents.open(intent));  // without a life: it proves nothing, and is found after a crash
+  TRY_OK(tell(step.target, importing));
+  TRY_OK(tell(step.source, migrating));
+  BatchJob batch{
+      Batch{0, step.source, step.target, step.slots, 0, 0}, *source, *target, others(step), {}, job_.options};
+  for (const auto& link : links_) {
+    if (link.member().id == step.source && step.proven) intent.source_run_id = link.run_id();
+  }
+  batch.earlier = {intent};
+  auto moved = run_batch(batch, hooks_, stop_);
+  for (const auto& skipped : moved.skipped) {
+    RepairStep report{Kind::kReport, {}, step.source, step.target, false, skipped.reason};
+    add_slot(report.slots, skipped.slot);
+    result_.reports.push_back(std::move(report));
+  }
+  return moved.error ? std::unexpected(std::move(*moved.error)) : Status{};
+}
+
+Status RepairRun::merge(const RepairStep& step) {
+  const auto *source = member(step.source), *target = member(step.target);
+  if (source == nullptr || target == nullptr) return {};
+  PairDriver pair(*source, *target, {}, job_.options, hooks_, stop_);
+  TRY_OK(pair.connect());
+  TRY(address, pair.address());
+  const auto engine = make_merge({pair.source(),
+                                  pair.target(),
+                                  std::move(address),
+                                  step.slots,
+                                  {},
+                                  {},
+                                  job_.options.node_timeout,
+                                  job_.options.attempts},
+                                 pace_);
+  return pair.drive(*engine, [](const Progress&) {});
+}
+
+// The owner's epoch is raised so that its word wins wherever another claim is still remembered.
+Status RepairRun::notify(const RepairStep& step, const std::vector<Command>& commands) {
+  const std::scoped_lock ownership(hooks_.ownership);
+  TRY_OK(tell(step.source, commands));
+  return tell(step.target, {{"CLUSTER", "BUMPEPOCH"}});
+}
+
+Status RepairRun::assign(const RepairStep& step) {
+  const std::scoped_lock ownership(hooks_.ownership);
+  std::vector<Command> commands;
+  for_each_slot(step.slots,
+                [&](Slot slot) { commands.push_back({"CLUSTER", "ADDSLOTS", std::to_string(slot)}); });
+  commands.push_back({"CLUSTER", "BUMPEPOCH"});
+  return tell(step.target, commands);
+}
+
+Status RepairRun::tell(const NodeId& node, const std::vector<Command>& commands) {
+  const auto link =
+      std::ranges::find_if(links_, [&](const NodeLink& known) { return known.member().id == node; });
+  if (link == links_.end())
+    return error(ErrorCode::kInternal, fmt::format("node {} is not among those to repair", node));
+  TRY_OK(hooks_.gate.may_write());
+  if (!link->connected()) TRY_OK(link->connect(stop_));
+  TRY(replies, link->send(commands, 10s));
+  for (std::size_t i = 0; i < replies.size(); ++i) {
+    if (!replies[i].is_error()) continue;
+    return error(ErrorCode::kConflict,
+                 fmt::format("{} refused CLUSTER {} {}: {}", link->member().pod, commands[i][1],
+                             commands[i].size() > 2 ? commands[i][2] : "", replies[i].text));
+  }
+  return {};
+}
+
+// What is sound again needs no intent.
+Status RepairRun::close_intents(const RepairPicture& picture) {
+  SlotSet odd;
+  for (const auto& slot : picture.slots) add_slot(odd, slot.slot);
+  for (auto& intent : job_.intents) {
+    SlotSet closed = intent.slots;
+    closed.remove(odd);
+    if (closed.empty()) continue;
+    TRY_OK(hooks_.intents.close(intent.source, intent.target, closed));
+    intent.slots.remove(closed);
+    touched_.add(closed);
+  }
+  return {};
+}
+
+const Member* RepairRun::member(const NodeId& id) const {
+  const auto found = std::ranges::find(job_.nodes, id, &Member::id);
+  return found == job_.nodes.end() ? nullptr : &*found;
+}
+
+std::vector<Member> RepairRun::others(const RepairStep& step) const {
+  std::vector<Member> others;
+  for (const auto& node : job_.nodes) {
+    if (node.id != step.source && node.id != step.target) others.push_back(node);
+  }
+  return others;
+}
+
+}  // namespace
+
+RepairResult run_repair(const RepairJob& job, const Hooks& hooks, std::stop_token stop) {
+  return RepairRun(job, hooks, std::move(stop)).run();
+}
+
+}  // namespace rebalance

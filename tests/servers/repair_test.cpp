@@ -1,0 +1,201 @@
+// Each way in which a slot can be odd is made on real servers, and repaired or reported.
+#include "migrate/repair.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "servers/migrate_rig.h"
+
+namespace rebalance {
+namespace {
+
+constexpr int kSlot = 93;  // of node 0; nodes 0 to 2 are primaries
+const std::string kText = std::to_string(kSlot);
+
+class Repair : public testing::TestWithParam<rig::ServerVersion> {
+ protected:
+  Repair() : cluster(GetParam(), {.primaries = 3}) {}
+
+  rig::TestCluster cluster;
+  TestHooks hooks;
+
+  std::string id(int node) { return cluster.node_id(node); }
+  rig::Reply on(int node, const rig::Arguments& command) { return cluster.command(node, command); }
+  void mark(int node, const char* state, int peer) {
+    on(node, {"CLUSTER", "SETSLOT", kText, state, id(peer)});
+  }
+  void stable(int node) { on(node, {"CLUSTER", "SETSLOT", kText, "STABLE"}); }
+  void importing(int target) { mark(target, "IMPORTING", 0); }
+  void migrating(int target) { mark(0, "MIGRATING", target); }
+
+  void put(int node, int key, const std::string& value) {
+    auto client = cluster.node(node).connect();
+    client.command({"ASKING"});
+    client.must({"SET", key_in(kSlot, key), value});
+  }
+  void keys_at_source(int count) {
+    for (int key = 0; key < count; ++key) put(0, key, "v" + std::to_string(key));
+  }
+  // As MIGRATE would have left it: keys `first` to `last` are on the target only.
+  void move_keys(int target, int first, int last) {
+    for (int key = first; key <= last; ++key) {
+      on(0, {"MIGRATE", "127.0.0.1", std::to_string(cluster.node(target).port()), key_in(kSlot, key), "0",
+             "5000"});
+    }
+  }
+  int64_t keys(int node) { return on(node, {"CLUSTER", "COUNTKEYSINSLOT", kText}).integer; }
+
+  RepairResult repair(std::vector<MoveIntent> intents = {}, bool everything = true) {
+    RepairJob job;
+    for (int node = 0; node < cluster.size(); ++node) {
+      if (cluster.node(node).running()) job.nodes.push_back(member(cluster, node));
+    }
+    for (const auto& intent : intents) (void)hooks.intents.open(intent);
+    job.intents = std::move(intents);
+    job.everything = everything;
+    job.watch = Millis(200);
+    return run_repair(job, hooks.hooks(), {});
+  }
+  MoveIntent intent(int target) {
+    const auto run_id = [&](int node) {
+      return rig::info_field(on(node, {"INFO", "server"}).text, "run_id");
+    };
+    return {Engine::kKeyByKey, id(0), id(target), run_id(0), run_id(target), range(kSlot, kSlot)};
+  }
+
+  // The slot is node's, whole, and nothing is odd.
+  void expect_owner(int node, int64_t count, const RepairResult& result) {
+    EXPECT_FALSE(result.error) << result.error->message;
+    for (const auto& report : result.reports) ADD_FAILURE() << report.reason;
+    cluster.wait_until_agreed();
+    EXPECT_EQ(cluster.owner_of(kSlot), node);
+    EXPECT_EQ(keys(node), count);
+    EXPECT_TRUE(cluster.check().clean) << cluster.check().text;
+  }
+};
+
+INSTANTIATE_TEST_SUITE_P(Versions, Repair, testing::ValuesIn(rig::installed_versions()),
+                         rig::version_name<testing::TestParamInfo<rig::ServerVersion>>);
+
+TEST_P(Repair, FindsNothingOddInASoundCluster) {
+  const auto result = repair();
+  EXPECT_TRUE(result.steps.empty());
+  expect_owner(0, 0, result);
+}
+
+TEST_P(Repair, ImportingAloneIsClosed) {
+  keys_at_source(3);
+  importing(1);
+  expect_owner(0, 3, repair());
+}
+
+TEST_P(Repair, MigratingAloneIsClosed) {
+  keys_at_source(3);
+  migrating(1);
+  expect_owner(0, 3, repair());
+}
+
+TEST_P(Repair, OpenOnBothSidesIsFinishedForward) {
+  keys_at_source(6);
+  importing(1);
+  migrating(1);
+  move_keys(1, 0, 2);
+  expect_owner(1, 6, repair());
+}
+
+TEST_P(Repair, ATargetThatLostItsMarkIsOpenedAgain) {
+  keys_at_source(6);
+  importing(1);
+  migrating(1);
+  move_keys(1, 0, 2);
+  stable(1);
+  expect_owner(1, 6, repair());
+}
+
+TEST_P(Repair, KeysOnANodeThatOnlyImportsGoBackToTheOwner) {
+  keys_at_source(6);
+  importing(1);
+  migrating(1);
+  move_keys(1, 0, 2);
+  stable(0);
+  expect_owner(0, 6, repair());
+}
+
+TEST_P(Repair, KeysOnANodeThatOnlyImportsAreFinishedForwardWhenTheJournalSaysSo) {
+  keys_at_source(6);
+  importing(1);
+  migrating(1);
+  const auto meant = intent(1);
+  move_keys(1, 0, 2);
+  stable(0);
+  expect_owner(1, 6, repair({meant}, false));
+  EXPECT_TRUE(hooks.intents.intents().empty());
+}
+
+TEST_P(Repair, AnUnknownOutcomeOfOurOwnIsOverwritten) {
+  keys_at_source(2);
+  importing(1);
+  migrating(1);
+  put(1, 0, "an older copy");
+  expect_owner(1, 2, repair({intent(1)}, false));
+  EXPECT_EQ(on(1, {"GET", key_in(kSlot, 0)}).text, "v0");
+}
+
+TEST_P(Repair, EqualValuesOnBothSidesAreFinished) {
+  keys_at_source(2);
+  importing(1);
+  migrating(1);
+  put(1, 0, "v0");
+  expect_owner(1, 2, repair());
+}
+
+TEST_P(Repair, DifferentValuesOnBothSidesStopAndSaySo) {
+  keys_at_source(2);
+  importing(1);
+  migrating(1);
+  put(1, 0, "telltale");
+  const auto result = repair();
+  ASSERT_TRUE(result.error);
+  EXPECT_NE(result.error->message.find("1 key(s) of slot " + kText), std::string::npos)
+      << result.error->message;
+  EXPECT_EQ(result.error->message.find("telltale"), std::string::npos);
+  EXPECT_EQ(on(0, {"GET", key_in(kSlot, 0)}).text, "v0");
+}
+
+TEST_P(Repair, AnUnownedEmptySlotIsAssigned) {
+  for (int node = 0; node < 3; ++node) on(node, {"CLUSTER", "DELSLOTS", kText});
+  const auto result = repair();
+  EXPECT_FALSE(result.error) << result.error->message;
+  cluster.wait_until_agreed();
+  EXPECT_GE(cluster.owner_of(kSlot), 0);
+}
+
+TEST_P(Repair, TheSourceThatHasNotHeardIsTold) {
+  importing(1);
+  migrating(1);
+  const auto meant = intent(1);
+  mark(1, "NODE", 1);  // the tool died here
+  expect_owner(1, 0, repair({meant}, false));
+}
+
+TEST_P(Repair, LeavesTheOpenSlotsOfOthersAloneWithoutTheGoal) {
+  keys_at_source(1);
+  importing(1);
+  migrating(1);
+  const auto result = repair({}, false);
+  EXPECT_TRUE(result.steps.empty());
+  EXPECT_NE(on(0, {"CLUSTER", "NODES"}).text.find("[" + kText + "->-"), std::string::npos);
+}
+
+TEST_P(Repair, WhatADeadPrimaryOwnedIsNamedAndNotTaken) {
+  cluster.node(2).kill_hard();
+  const auto result = repair();
+  ASSERT_EQ(result.reports.size(), 1u);
+  EXPECT_EQ(result.reports.front().source, id(2));
+  EXPECT_GT(result.reports.front().slots.size(), 5000);
+  EXPECT_TRUE(result.steps.empty());
+}
+
+}  // namespace
+}  // namespace rebalance
