@@ -97,9 +97,14 @@ std::vector<double> empties(const std::vector<double>& cost) {
   return ones;
 }
 
+// Which slots may change hands; none where a Spread is only asked how even things are.
 const std::vector<bool>& every_slot() {
   static const std::vector<bool> all(kSlotCount, true);
   return all;
+}
+const std::vector<bool>& no_slot() {
+  static const std::vector<bool> none(kSlotCount, false);
+  return none;
 }
 
 std::vector<Share> shares_by_weight(const Table& table, const std::vector<double>& weights, double total,
@@ -118,7 +123,7 @@ double skew_of(const Table& table, std::vector<int> owner, const std::vector<dou
   const double total = sum_owned(cost, owner);
   if (total <= 0) return 1;
   const auto shares = shares_by_weight(table, weights, total, std::vector<bool>(table.size()));
-  return Spread(owner, cost, every_slot(), shares).skew();
+  return Spread(owner, cost, no_slot(), shares).skew();
 }
 
 Result<std::vector<double>> weights_of(const World& world, const Table& table, const BalanceGoal& goal) {
@@ -152,7 +157,7 @@ Result<Layout> balance(const World& world, const Table& table, const BalanceGoal
   auto owner = table.owner();
   layout.skew_before = skew_of(table, owner, cost, weights);
   const auto is_uneven = [&](std::vector<int> now) {
-    return Spread(now, cost, every_slot(), shares_by_weight(table, weights, sum_owned(cost, now), crowded))
+    return Spread(now, cost, no_slot(), shares_by_weight(table, weights, sum_owned(cost, now), crowded))
         .uneven(goal.tolerance_percent / 100.0);
   };
   // Until nothing changes, so that planning again after the plan finds nothing to do.

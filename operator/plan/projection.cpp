@@ -35,7 +35,12 @@ Bytes payload_of(const World& world, const SlotSet& slots) {
 Projection::Projection(const World& world, const RebalanceSpec& spec, const Factors& factors)
     : world_(world), spec_(spec) {
   seats_.reserve(world.nodes.size());
-  for (const auto& node : world.nodes) seats_.push_back(seat_of(node, factors));
+  // Sampled sizes may be too low: two standard errors more are expected to come.
+  const double uncertainty = 1 + 2 * world.sizes.error_percent / 100;
+  for (const auto& node : world.nodes) {
+    seats_.push_back(seat_of(node, factors));
+    if (!world.sizes.exact) seats_.back().factors.growth *= uncertainty;
+  }
   for (int i = 0; i < static_cast<int>(seats_.size()); ++i) {
     const auto& node = *seats_[i].node;
     const int primary = node.role == Role::kReplica ? index_of(node.primary) : -1;

@@ -192,6 +192,24 @@ class Search {
     return remedy;
   }
 
+  // How far the part brings a balance: ", and bring the skew from 1.33 to 1.12".
+  std::string skew_reached() const {
+    if (spec_.goal.type != GoalType::kBalance) return {};
+    World then = world_;
+    for (const auto& batch : draft_.schedule.batches) {
+      for (auto& node : then.nodes) {
+        for (const auto& range : batch.slots.ranges()) {
+          if (node.id == batch.source) node.slots.remove(range);
+          if (node.id == batch.target) node.slots.add(range);
+        }
+      }
+    }
+    const auto layout = layout_for(then, spec_.goal, {});
+    if (!layout) return {};
+    return fmt::format(", and bring the skew from {:.2f} to {:.2f}", draft_.layout.skew_before,
+                       layout->skew_before);
+  }
+
   std::string part_sentence(const Remedy& remedy) const {
     const auto part = amount_of(draft_.schedule.batches), whole = amount_of(wish_.schedule.batches);
     std::string list;
@@ -200,7 +218,7 @@ class Search {
     if (list.size() > kPartText)
       list = list.substr(0, kPartText) + " ... (all of it stands in the plan's JSON)";
     return fmt::format("{} of the {} slots ({} of {}) fit as things are: goal Move with {}.", part.slots,
-                       whole.slots, human_bytes(part.bytes), human_bytes(whole.bytes), list);
+                       whole.slots, human_bytes(part.bytes), human_bytes(whole.bytes), skew_reached(), list);
   }
 
   const World& world_;

@@ -173,6 +173,16 @@ TEST(Judge, CountsWhatIsOnItsWayInOtherBatches) {
   EXPECT_TRUE(judge(world, batch, {{world.nodes[1].id, 70 * kMB}}, {}, {}));
 }
 
+TEST(Judge, AddsTwoStandardErrorsWhereSizesWereSampled) {
+  auto world = pair_with_replica();
+  const auto batch = batch_of(world, 0, 1, "0-3999", 60 * kMB);
+  EXPECT_FALSE(judge(world, batch, {}, {}, {}));
+  world.sizes.error_percent = 10;
+  EXPECT_TRUE(judge(world, batch, {}, {}, {}));
+  world.sizes.exact = true;
+  EXPECT_FALSE(judge(world, batch, {}, {}, {}));
+}
+
 TEST(Judge, ABigKeyNeedsItsBuffersOnBothSides) {
   auto world = pair_with_replica();
   const auto batch = batch_of(world, 0, 1, "0-3999", 20 * kMB);

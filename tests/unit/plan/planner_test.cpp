@@ -316,6 +316,14 @@ TEST(Refusal, OfADrainThatCannotFitSaysHowMuchIsShortAndWhatWouldBeEnough) {
   }
 }
 
+TEST(Refusal, OfABalanceSaysHowFarTheLargestPartGoes) {
+  const auto world = world_of({{90 * kMB, 8192, kRoomy}, {0, 8192, 40 * kMiB}});
+  const auto plan = make_plan(world, balance()).value();
+  ASSERT_TRUE(plan.refusal);
+  ASSERT_NE(remedy(plan, "PartOfGoal"), nullptr);
+  EXPECT_THAT(remedy(plan, "PartOfGoal")->sentence, HasSubstr("bring the skew from 2.00 to 1."));
+}
+
 TEST(Refusal, NamesTheSmallestLimitThatIsEnough) {
   const auto plan = make_plan(tight(), drain("redis-2")).value();
   auto less = *remedy(plan, "RaiseLimit");
