@@ -57,6 +57,29 @@ bool looks_like_a_float(std::string_view text) {
   return failure != std::errc::invalid_argument && end == text.end();
 }
 
+// How many bytes the sequence that starts with `first` has; 0 where none starts.
+std::size_t utf8_length(unsigned char first) {
+  if (first < 0x80) return 1;
+  if (first < 0xC2 || first > 0xF4) return 0;
+  return first < 0xE0 ? 2 : first < 0xF0 ? 3 : 4;
+}
+
+// RFC 3629: no overlong form, no surrogate, nothing above U+10FFFF.
+bool is_utf8(std::string_view text) {
+  while (!text.empty()) {
+    const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+    const auto length = utf8_length(byte(0));
+    if (length == 0 || length > text.size()) return false;
+    for (std::size_t i = 1; i < length; ++i) {
+      if ((byte(i) & 0xC0) != 0x80) return false;
+    }
+    if ((byte(0) == 0xE0 && byte(1) < 0xA0) || (byte(0) == 0xED && byte(1) >= 0xA0)) return false;
+    if ((byte(0) == 0xF0 && byte(1) < 0x90) || (byte(0) == 0xF4 && byte(1) >= 0x90)) return false;
+    text.remove_prefix(length);
+  }
+  return true;
+}
+
 void resolve_plain(YamlNode& node) {
   using Kind = YamlNode::Kind;
   if (is_one_of(node.text, {"true", "True", "TRUE", "yes", "Yes", "YES", "on", "On", "ON", "y", "Y"})) {
@@ -139,6 +162,7 @@ class Builder : public YAML::EventHandler {
   };
 
   static YamlNode scalar(const YAML::Mark& mark, std::string text) {
+    if (!is_utf8(text)) throw Refusal{mark.line + 1, "the text is not UTF-8"};
     YamlNode node;
     node.line = mark.line + 1;
     node.text = std::move(text);

@@ -92,6 +92,13 @@ TEST(Yaml, RefusesBrokenTextWithItsLine) {
   EXPECT_EQ(message(std::string("a: \0", 4)), "x.yaml: not a text file: it holds a zero byte");
 }
 
+TEST(Yaml, RefusesWhatIsNotUtf8) {
+  for (const char* bad : {"\xff", "\xc3", "\xc0\xaf", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xe2\x28\xa1"}) {
+    EXPECT_NE(message(std::string("a: 1\nb: \"") + bad + "\"\n"), "accepted");
+  }
+  EXPECT_EQ(value_of("\"\u00e9\u20ac\U0001F600\"").text, "\u00e9\u20ac\U0001F600");
+}
+
 TEST(Yaml, RefusesNestingThatIsTooDeep) {
   EXPECT_THAT(message(std::string(100, '[')), HasSubstr("nested deeper than 64 levels"));
   EXPECT_NE(message(std::string(100'000, '[')), "accepted");
