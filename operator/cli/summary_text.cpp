@@ -86,7 +86,7 @@ std::string summary_text(const Summary& summary, const Palette& palette) {
   auto out = "\n" + palette.paint(colour_of(summary.state), state_name(summary.state));
   if (!summary.reason.empty()) out += fmt::format(" ({})", summary.reason);
   out += ": " + summary.message + "\n";
-  if (!summary.before.nodes.empty()) out += "\n" + node_table(summary, palette) + "\n";
+  if (summary.slots_moved > 0) out += "\n" + node_table(summary, palette) + "\n";
   if (summary.slots_moved > 0) {
     out += fmt::format("Moved {}, {}, {} in {} of moving; {} in all.\n", plural(summary.slots_moved, "slot"),
                        plural(summary.keys_moved, "key"), human_bytes(summary.bytes_moved),

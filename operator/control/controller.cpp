@@ -50,7 +50,7 @@ int exit_code(State state, const std::string& reason) {
   switch (state) {
     case State::kSucceeded: return kDone;
     case State::kAwaitingApproval: return kAwaitingApprovalCode;
-    case State::kRefused:
+    case State::kRefused: return reason == "InvalidGoal" ? kUsage : kRefusedCode;
     case State::kPlanStale: return kRefusedCode;
     case State::kWaiting: return kRefusedCode;
     case State::kFailed: return kFailedCode;
