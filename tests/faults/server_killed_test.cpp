@@ -1,0 +1,81 @@
+// kill -9 of a server while one of its slots is open; it comes back with its append-only file.
+#include "servers/cli_rig.h"
+#include "servers/run_rig.h"
+
+namespace rebalance {
+namespace {
+
+using testing::HasSubstr;
+
+rig::ClusterOptions durable() {
+  rig::ClusterOptions options;
+  options.server.aof = true;
+  options.server.config = {"appendfsync always"};
+  return options;
+}
+
+struct Victim {
+  const char* name;
+  int node;
+};
+
+class KillAServer : public testing::TestWithParam<std::tuple<rig::ServerVersion, Victim>> {
+ protected:
+  static const rig::ServerVersion& version() { return std::get<0>(GetParam()); }
+  static int victim() { return std::get<1>(GetParam()).node; }
+};
+INSTANTIATE_TEST_SUITE_P(Faults, KillAServer,
+                         testing::Combine(testing::ValuesIn(two_versions()),
+                                          testing::Values(Victim{"Source", 0}, Victim{"Target", 3})),
+                         [](const auto& test) {
+                           return std::get<0>(test.param).name + std::get<1>(test.param).name;
+                         });
+
+TEST_P(KillAServer, WhatWasAcknowledgedIsThereAndTheNextRunFinishes) {
+  const auto cluster = lopsided(durable(), version().name, 3000);
+  const auto before = rig::digest(cluster->seed());
+  rig::Writer writer(cluster->seed(), {.operations_per_second = 100, .timeout = rig::Milliseconds(2000)});
+  Work work(*cluster);
+  work.aim(move_of("0-1500", "redis-3"), kSlowly);
+  const auto program = work.start();
+  ASSERT_TRUE(wait_for_open_slot(*cluster)) << program->said();
+  cluster->node(victim()).kill_hard();
+  cluster->node(victim()).restart();
+
+  EXPECT_EQ(program->exit_code(), kFailed) << program->said();
+  EXPECT_THAT(program->said(), HasSubstr("redis-" + std::to_string(victim()) + " restarted"));
+  ASSERT_NO_THROW(cluster->wait_until_agreed());
+  const auto finished = work.run();
+  EXPECT_EQ(finished.exit_code, kDone) << finished.out;
+  EXPECT_EQ(cluster->owner_of(0), 3);
+  EXPECT_EQ(cluster->owner_of(1500), 3);
+  work.expect_nothing_left();
+  expect_nothing_lost(writer);
+  expect_clean(*cluster);
+  expect_same_data(before, digest_without(cluster->seed(), "writer:"));
+}
+
+// It stays away: the program says who is missing, and finishes once it is back.
+TEST_P(KillAServer, ThatStaysAwayIsNamed) {
+  const auto cluster = lopsided(durable(), version().name, 3000);
+  const auto before = rig::digest(cluster->seed());
+  Work work(*cluster, kAtOnce + std::string("safety: {replicas: Ignore, persistence: Ignore, "
+                                            "coverageTimeoutSeconds: 5, maxFailures: 2}\n"));
+  work.aim(move_of("0-1500", "redis-3"), kSlowly);
+  const auto program = work.start();
+  ASSERT_TRUE(wait_for_open_slot(*cluster)) << program->said();
+  cluster->node(victim()).kill_hard();
+  EXPECT_EQ(program->exit_code(), kFailed) << program->said();
+  EXPECT_THAT(program->said(), HasSubstr("redis-" + std::to_string(victim())));
+
+  cluster->node(victim()).restart();
+  ASSERT_NO_THROW(cluster->wait_until_agreed());
+  const auto finished = work.run();
+  EXPECT_EQ(finished.exit_code, kDone) << finished.out;
+  work.expect_nothing_left();
+  expect_clean(*cluster);
+  expect_same_data(before, rig::digest(cluster->seed()));
+}
+
+}  // namespace
+}  // namespace rebalance

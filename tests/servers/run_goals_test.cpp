@@ -1,0 +1,218 @@
+// `run` towards each goal on real servers, judged by what the servers hold afterwards and by redis-cli.
+#include <map>
+
+#include "servers/run_rig.h"
+
+namespace rebalance {
+namespace {
+
+class EveryVersion : public testing::TestWithParam<rig::ServerVersion> {};
+class TwoVersions : public testing::TestWithParam<rig::ServerVersion> {};
+
+INSTANTIATE_TEST_SUITE_P(Run, EveryVersion, testing::ValuesIn(rig::installed_versions()),
+                         rig::version_name<testing::TestParamInfo<rig::ServerVersion>>);
+INSTANTIATE_TEST_SUITE_P(Run, TwoVersions, testing::ValuesIn(two_versions()),
+                         rig::version_name<testing::TestParamInfo<rig::ServerVersion>>);
+
+constexpr int kShortLived = 300;
+
+void write_short_lived(const rig::TestCluster& cluster) {
+  const auto topology = rig::Topology::read(cluster.seed());
+  std::map<int, std::vector<rig::Arguments>> commands;
+  for (int i = 0; i < kShortLived; ++i) {
+    const auto key = "short:" + std::to_string(i);
+    commands[topology.owner[static_cast<std::size_t>(rig::key_slot(key))]].push_back(
+        {"SET", key, "x", "PX", std::to_string(500 + 50 * i)});
+  }
+  for (const auto& [owner, batch] : commands)
+    rig::Client(topology.primaries[static_cast<std::size_t>(owner)]).pipeline(batch);
+}
+
+int short_lived_left(const rig::TestCluster& cluster) {
+  std::size_t left = 0;
+  for (const auto& primary : rig::Topology::read(cluster.seed()).primaries)
+    left += rig::Client(primary).must({"KEYS", "short:*"}).elements.size();
+  return static_cast<int>(left);
+}
+
+const std::string kLibrary =
+    "#!lua name=shop\nredis.register_function('greet', function(keys, args) return 'hello' end)";
+
+void load_functions(const rig::TestCluster& cluster) {
+  for (int i = 0; i < cluster.primaries(); ++i) cluster.command(i, {"FUNCTION", "LOAD", kLibrary});
+}
+
+void expect_functions(const rig::TestCluster& cluster) {
+  const auto key = "greeted";
+  const int owner = cluster.owner_of(rig::key_slot(key));
+  EXPECT_EQ(cluster.command(owner, {"FCALL", "greet", "1", key}).text, "hello");
+}
+
+// The broad one: an empty primary joins three, takes its share, and is drained again; with a replica of each,
+// append-only files, keys of all kinds, some about to expire, a source that may evict, a writer all the
+// while.
+TEST_P(EveryVersion, AnEmptyPrimaryTakesItsShareAndGivesItBack) {
+  rig::TestCluster cluster(GetParam(),
+                           {.primaries = 3, .empty_primaries = 1, .replicas = 1, .server = {.aof = true}});
+  const bool functions = GetParam().at_least(7, 0);
+  if (functions) load_functions(cluster);
+  cluster.command(0, {"CONFIG", "SET", "maxmemory", "300mb"});
+  cluster.command(0, {"CONFIG", "SET", "maxmemory-policy", "allkeys-lru"});
+  rig::fill(cluster.seed(), {.keys = 5000});
+  write_short_lived(cluster);
+  const auto before = rig::digest(cluster.seed());
+  rig::Writer writer(cluster.seed(), {.operations_per_second = 300});
+
+  Work work(cluster, kAtOnce);
+  work.aim("type: Balance");
+  const auto joined = work.run();
+  ASSERT_EQ(joined.exit_code, kDone) << joined.out;
+  EXPECT_GT(cluster.slots_of(3), 3000);
+  work.expect_nothing_left();
+
+  work.aim(drain_of("redis-3"));
+  const auto drained = work.run();
+  ASSERT_EQ(drained.exit_code, kDone) << drained.out;
+  EXPECT_EQ(cluster.slots_of(3), 0);
+  work.expect_nothing_left();
+
+  expect_nothing_lost(writer);
+  expect_clean(cluster);
+  expect_same_data(before, digest_without(cluster.seed(), "writer:"));
+  expect_replicas_follow(cluster);
+  if (functions) expect_functions(cluster);
+  EXPECT_TRUE(rig::wait_until([&] { return short_lived_left(cluster) == 0; }, rig::Milliseconds(30'000)));
+}
+
+TEST_P(TwoVersions, WeightsDecideTheShares) {
+  rig::TestCluster cluster(GetParam(), {.primaries = 3, .empty_primaries = 1});
+  rig::fill(cluster.seed(), {.keys = 3000});
+  const auto before = rig::digest(cluster.seed());
+  Work work(cluster);
+  work.aim(
+      "type: Balance\nbalance: {metric: Slots, weights: [{pod: redis-3, weight: 200}, {pod: redis-0, weight: "
+      "50}]}");
+  const auto finished = work.run();
+  ASSERT_EQ(finished.exit_code, kDone) << finished.out;
+  constexpr double kShares = 0.5 + 1 + 1 + 2;
+  const std::vector<double> shares = {0.5, 1, 1, 2};
+  for (int i = 0; i < 4; ++i) {
+    const double wanted = rig::kSlots * shares[static_cast<std::size_t>(i)] / kShares;
+    EXPECT_NEAR(static_cast<double>(cluster.slots_of(i)), wanted, wanted * 0.05) << "node " << i;
+  }
+  expect_clean(cluster);
+  expect_same_data(before, rig::digest(cluster.seed()));
+}
+
+TEST_P(TwoVersions, AssignedSlotsGoExactlyWhereTheyAreAssigned) {
+  rig::TestCluster cluster(GetParam(), {.primaries = 3});
+  rig::fill(cluster.seed(), {.keys = 3000});
+  const auto before = rig::digest(cluster.seed());
+  auto wanted = cluster.owners();
+  for (int slot = 0; slot <= 99; ++slot) wanted[static_cast<std::size_t>(slot)] = 2;
+  wanted[4000] = 2;
+  for (int slot = 10'900; slot <= 10'950; ++slot) wanted[static_cast<std::size_t>(slot)] = 0;
+  Work work(cluster);
+  work.aim(
+      "type: Move\nmove: {assignments: [{slots: \"0-99,4000\", to: redis-2}, {slots: \"10900-10950\", to: "
+      "redis-0}]}");
+  const auto finished = work.run();
+  ASSERT_EQ(finished.exit_code, kDone) << finished.out;
+  EXPECT_EQ(cluster.owners(), wanted);
+  expect_clean(cluster);
+  expect_same_data(before, rig::digest(cluster.seed()));
+}
+
+TEST_P(TwoVersions, SlotsWithoutAKeyMoveAsWell) {
+  rig::TestCluster cluster(GetParam(), {.primaries = 2});
+  Work work(cluster);
+  work.aim(move_of("0-2000", "redis-1"));
+  const auto finished = work.run();
+  ASSERT_EQ(finished.exit_code, kDone) << finished.out;
+  EXPECT_EQ(cluster.slots_of(1), rig::kSlots / 2 + 2001);
+  expect_clean(cluster);
+}
+
+TEST_P(TwoVersions, ABalancedClusterIsLeftAsItIs) {
+  rig::TestCluster cluster(GetParam(), {.primaries = 3});
+  rig::fill(cluster.seed(), {.keys = 6000, .max_value_bytes = 200});
+  const auto owners = cluster.owners();
+  Work work(cluster);
+  work.aim("type: Balance\nbalance: {metric: Slots}");
+  const auto finished = work.run();
+  EXPECT_EQ(finished.exit_code, kDone) << finished.out;
+  EXPECT_EQ(cluster.owners(), owners);
+}
+
+// A cache at its maxmemory: it evicts while it gives, but nothing that it did not evict is gone.
+TEST_P(TwoVersions, ASourceThatEvictsLosesNoMoreThanItEvicts) {
+  rig::TestCluster cluster(GetParam(), {.primaries = 3, .empty_primaries = 1});
+  rig::fill(cluster.seed(), {.keys = 9000, .ttl_share = 0});
+  const auto used = std::stoll(rig::info_field(cluster.command(0, {"INFO", "memory"}).text, "used_memory"));
+  cluster.command(0, {"CONFIG", "SET", "maxmemory-policy", "allkeys-lru"});
+  cluster.command(0, {"CONFIG", "SET", "maxmemory", std::to_string(used + (used / 100))});
+  const auto before = rig::digest(cluster.seed());
+  rig::Writer writer(cluster.seed(), {.operations_per_second = 500, .keys = 20'000, .value_bytes = 2000});
+  ASSERT_TRUE(rig::wait_until(
+      [&] { return rig::info_field(cluster.command(0, {"INFO", "stats"}).text, "evicted_keys") != "0"; },
+      rig::Milliseconds(30'000)));
+  Work work(cluster);
+  work.aim("type: Balance");
+  const auto finished = work.run();
+  writer.stop();
+  ASSERT_EQ(finished.exit_code, kDone) << finished.out;
+  expect_clean(cluster);
+  const auto difference = rig::compare(before, digest_without(cluster.seed(), "writer:"));
+  const auto evicted =
+      std::stoll(rig::info_field(cluster.command(0, {"INFO", "stats"}).text, "evicted_keys"));
+  EXPECT_LE(difference.lost, evicted);
+  EXPECT_EQ(difference.changed, 0) << difference.examples;
+  for (int i = 1; i < cluster.size(); ++i)
+    EXPECT_EQ(rig::info_field(cluster.command(i, {"INFO", "stats"}).text, "evicted_keys"), "0");
+}
+
+constexpr std::int64_t kBigKey = 100LL << 20;
+
+TEST_P(TwoVersions, AKeyOf100MegabytesMovesAmongSmallOnes) {
+  rig::TestCluster cluster(GetParam(), {.primaries = 2, .server = {.node_timeout_ms = 15'000}});
+  rig::fill(cluster.seed(), {.keys = 3000});
+  rig::write_big_hash(cluster.seed(), "big{a}", kBigKey);
+  const auto before = rig::digest(cluster.seed());
+  const int slot = rig::key_slot("a");
+  const int to = 1 - cluster.owner_of(slot);
+  Work work(cluster);
+  work.aim(
+      move_of(std::to_string(slot - 20) + "-" + std::to_string(slot + 20), "redis-" + std::to_string(to)), "",
+      2LL << 30);
+  const auto finished = work.run();
+  ASSERT_EQ(finished.exit_code, kDone) << finished.out;
+  EXPECT_EQ(cluster.owner_of(slot), to);
+  expect_clean(cluster);
+  expect_same_data(before, rig::digest(cluster.seed()));
+}
+
+// Where moving it would hold the server up for half of its node timeout, it stays, and is named.
+TEST_P(TwoVersions, AKeyThatWouldStallTheServerStaysAndIsNamed) {
+  rig::TestCluster cluster(GetParam(), {.primaries = 2, .server = {.node_timeout_ms = 1500}});
+  rig::fill(cluster.seed(), {.keys = 3000});
+  rig::write_big_hash(cluster.seed(), "big{a}", kBigKey);
+  const auto before = rig::digest(cluster.seed());
+  const int slot = rig::key_slot("a");
+  const int from = cluster.owner_of(slot);
+  Work work(cluster);
+  work.aim(move_of(std::to_string(slot - 20) + "-" + std::to_string(slot + 20),
+                   "redis-" + std::to_string(1 - from)),
+           "", 2LL << 30);
+  const auto finished = work.run();
+  EXPECT_EQ(finished.exit_code, kDone) << finished.out;
+  EXPECT_THAT(finished.out, testing::HasSubstr("big{a}"));
+  EXPECT_THAT(finished.out, testing::HasSubstr(std::to_string(slot)));
+  EXPECT_EQ(cluster.owner_of(slot), from);
+  EXPECT_EQ(cluster.owner_of(slot - 1), 1 - from);
+  EXPECT_EQ(cluster.owner_of(slot + 1), 1 - from);
+  expect_clean(cluster);
+  expect_same_data(before, rig::digest(cluster.seed()));
+}
+
+}  // namespace
+}  // namespace rebalance

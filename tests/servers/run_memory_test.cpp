@@ -1,0 +1,62 @@
+// The over-full cluster on which redis-cli's reshard gets a node killed: each server in a memory control
+// group of its own, where such can be made (elsewhere the same limits stand in the pods alone).
+#include "servers/run_rig.h"
+
+namespace rebalance {
+namespace {
+
+using testing::HasSubstr;
+
+constexpr std::int64_t kLimit = 118LL << 20;
+
+std::unique_ptr<rig::TestCluster> over_full() {
+  rig::ClusterOptions options{.primaries = 3, .empty_primaries = 1};
+  options.server.memory_limit = kLimit;
+  auto cluster = std::make_unique<rig::TestCluster>(rig::version_named("r70"), options);
+  rig::fill(cluster->seed(), {.keys = 107'000,
+                              .min_value_bytes = 1000,
+                              .max_value_bytes = 4000,
+                              .mixed_types = false,
+                              .ttl_share = 0});
+  return cluster;
+}
+
+void expect_nobody_killed(rig::TestCluster& cluster) {
+  for (int i = 0; i < cluster.size(); ++i) {
+    EXPECT_TRUE(cluster.node(i).running()) << "node " << i;
+    const auto* cgroup = cluster.node(i).cgroup();
+    EXPECT_EQ(cgroup == nullptr ? 0 : cgroup->usage().oom_kills, 0) << "node " << i;
+  }
+}
+
+TEST(OverFull, WhatCannotFitIsRefusedAndReliefSucceeds) {
+  const auto cluster = over_full();
+  const std::int64_t ceiling = kLimit * 80 / 100;
+  for (int i = 0; i < 3; ++i) ASSERT_GT(cluster->node(i).rss(), ceiling) << "every giver is over its ceiling";
+  const auto before = rig::digest(cluster->seed());
+  const auto owners = cluster->owners();
+  Work work(*cluster);
+
+  work.aim(move_of("0-1499", "redis-1"));
+  const auto refused = work.run();
+  EXPECT_EQ(refused.exit_code, kRefused) << refused.out;
+  EXPECT_THAT(refused.out, HasSubstr("redis-1 (limit 118.0Mi)"));
+  EXPECT_THAT(refused.out, HasSubstr("Mi above"));
+  EXPECT_THAT(refused.out, HasSubstr("limit of"));
+  EXPECT_EQ(cluster->owners(), owners);
+
+  work.aim("type: Balance");
+  const auto relieved = work.run();
+  ASSERT_EQ(relieved.exit_code, kDone) << relieved.out;
+  EXPECT_GT(cluster->slots_of(3), 3500);
+  EXPECT_LE(cluster->node(3).rss(), ceiling);
+  if (const auto* cgroup = cluster->node(3).cgroup(); cgroup != nullptr && cgroup->usage().peak > 0) {
+    EXPECT_LE(cgroup->usage().peak, ceiling);
+  }
+  expect_nobody_killed(*cluster);
+  expect_clean(*cluster);
+  expect_same_data(before, rig::digest(cluster->seed()));
+}
+
+}  // namespace
+}  // namespace rebalance
