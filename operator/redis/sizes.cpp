@@ -20,6 +20,8 @@ constexpr std::int64_t kListable = 1000;     // keys of a slot that GETKEYSINSLO
 constexpr Bytes kTellingDataset = 8 * kMiB;  // below it, buffers and scripts blur what the server counts
 constexpr double kBelievable = 2.0;          // factor between the sum and the server's own count
 constexpr double kWorstScale = 1.5;
+constexpr double kMostOverheadPerKey = 96;  // 60 to 65 on Redis 6.0, 20 to 25 on newer ones
+constexpr double kOrdinaryGapPercent = 25;
 
 std::vector<Slot> each_slot(const SlotSet& set) {
   std::vector<Slot> slots;
@@ -207,9 +209,9 @@ Status take_samples(Connection& connection, std::span<Sample*> samples) {
       });
 }
 
-Status first_round(Connection& connection, std::vector<Sample>& samples, std::int64_t budget) {
-  const auto each =
-      std::max(kFewestSampled, budget / std::max<std::int64_t>(1, static_cast<std::int64_t>(samples.size())));
+Status first_round(Connection& connection, std::vector<Sample>& samples, std::int64_t budget, bool all_keys) {
+  const auto slots = std::max<std::int64_t>(1, static_cast<std::int64_t>(samples.size()));
+  const auto each = all_keys ? kMostListed : std::max(kFewestSampled, budget / slots);
   std::vector<Sample*> all;
   for (auto& sample : samples) {
     sample.wanted = std::min({sample.keys, each, kMostListed});
@@ -253,12 +255,27 @@ Estimate add_up(const std::vector<Sample>& samples) {
   return estimate;
 }
 
-// The factor that makes the sum what the server counts; 1 where it does not tell, bounded where it cannot be
-// meant.
-double calibration(Connection& connection, const Estimate& estimate) {
+// What makes the sum of MEMORY USAGE what the server counts: so many bytes more for each key (places in hash
+// tables and slot indexes), or a factor.
+struct Calibration {
+  double per_key = 0;
+  double factor = 1;
+  double error_percent = 0;  // when the gap is too large to be overhead: then the sample missed something
+
+  Bytes apply(const Sample& sample) const {
+    return std::llround(sample.bytes() * factor + per_key * static_cast<double>(sample.keys));
+  }
+};
+
+Calibration calibrate(Connection& connection, const Estimate& estimate, std::int64_t keys) {
   const auto counted = counted_by_server(connection);
-  if (!counted || *counted < kTellingDataset || estimate.bytes <= 0) return 1;
-  return std::clamp(static_cast<double>(*counted) / estimate.bytes, 1 / kWorstScale, kWorstScale);
+  if (!counted || *counted < kTellingDataset || estimate.bytes <= 0) return {};
+  const double gap = static_cast<double>(*counted) - estimate.bytes;
+  const double per_key = gap / static_cast<double>(keys);
+  if (per_key >= 0 && per_key <= kMostOverheadPerKey) return {.per_key = per_key};
+  const double factor = std::clamp(1 + gap / estimate.bytes, 1 / kWorstScale, kWorstScale);
+  const double off = 100 * std::abs(factor - 1);
+  return {.factor = factor, .error_percent = off > kOrdinaryGapPercent ? off : 0};
 }
 
 Result<SlotSizes> sample_slots(Connection& connection, const SlotSet& owned, const SizeOptions& options) {
@@ -266,16 +283,17 @@ Result<SlotSizes> sample_slots(Connection& connection, const SlotSet& owned, con
   TRY(counts, count_keys(connection, slots));
   SlotSizes sizes;
   std::vector<Sample> samples;
+  std::int64_t keys = 0;
   for (std::size_t i = 0; i < slots.size(); ++i) {
-    sizes.keys[slots[i]] = counts[i];
+    keys += sizes.keys[slots[i]] = counts[i];
     if (counts[i] > 0) samples.push_back({.slot = slots[i], .keys = counts[i]});
   }
-  TRY_OK(first_round(connection, samples, options.sampled_keys / 2));
+  TRY_OK(first_round(connection, samples, options.sampled_keys / 2, keys <= options.sampled_keys));
   TRY_OK(second_round(connection, samples, options.sampled_keys / 2));
   const auto estimate = add_up(samples);
-  const double scale = calibration(connection, estimate);
-  for (const auto& sample : samples) sizes.bytes[sample.slot] = std::llround(sample.bytes() * scale);
-  sizes.error_percent = std::max(estimate.error_percent(), 100 * std::abs(scale - 1));
+  const auto calibration = calibrate(connection, estimate, keys);
+  for (const auto& sample : samples) sizes.bytes[sample.slot] = calibration.apply(sample);
+  sizes.error_percent = std::max(estimate.error_percent(), calibration.error_percent);
   return sizes;
 }
 

@@ -19,12 +19,13 @@ struct SizeOptions {
 // Bytes and keys of the slots that `node` owns; all others stay 0.
 //
 // Redis >= 8.4 with cluster-slot-stats-enabled counts bytes itself (CLUSTER SLOT-STATS memory-bytes): exact,
-// and used if the sum is believable beside used_memory_dataset. Everywhere else: COUNTKEYSINSLOT of each slot
-// times the mean of a sample of MEMORY USAGE in it. Half of the sample is spread evenly, the other half goes
-// where keys times deviation is largest (Neyman); a node with no more keys than the sample is measured key by
-// key. The sum is then scaled to what the server itself counts (MEMORY STATS: dataset and main hash tables),
-// where that is permitted and big enough to tell. error_percent is one standard error of the node's sum, or
-// the scaling that was needed if that is more.
+// and used if the sum is believable beside the dataset. Everywhere else: COUNTKEYSINSLOT of each slot times
+// the mean of a sample of MEMORY USAGE in it. Half of the sample is spread evenly, the other half goes where
+// keys times deviation is largest (Neyman); a node with no more keys than the sample is measured key by key.
+// The sum is then made what the server itself counts (MEMORY STATS: dataset and hash tables), where that is
+// permitted and big enough to tell, since MEMORY USAGE leaves out a key's places in the indexes.
+// error_percent is one standard error of the node's sum by the sample, or the gap to the server's own count
+// if that is larger than overheads are.
 //
 // GETKEYSINSLOT costs O(n) and always gives the first n keys: at most 400 are listed of a slot, however many
 // it holds (0.4 ms), and the sample is taken evenly from those.

@@ -19,7 +19,7 @@ class Plain : public testing::Test {
  protected:
   rig::Server& start(rig::ServerOptions options = {}) {
     options.cluster = false;
-    server_ = std::make_unique<rig::Server>(rig::installed_versions().front(), folder_.path() / "server",
+    server_ = std::make_unique<rig::Server>(rig::version_named("r70"), folder_.path() / "server",
                                             std::move(options));
     return *server_;
   }
@@ -168,13 +168,14 @@ class Tls : public Plain {
   }
   // As a server whose certificate ran out while it was running: the rig would not start one.
   void renew_with(const rig::CertificateOptions& how) {
+    auto admin = server_->connect();
     const auto other = ca_.issue("renewed", how);
     const auto& used = *server_->options().tls;
     std::filesystem::copy_file(other.certificate, used.certificate,
                                std::filesystem::copy_options::overwrite_existing);
     std::filesystem::copy_file(other.key, used.key, std::filesystem::copy_options::overwrite_existing);
     const auto same_ca = folder_.write("same-ca.crt", file_text(ca_.certificate()));
-    server_->command({"CONFIG", "SET", "tls-ca-cert-file", same_ca.string()});  // reads all files again
+    admin.must({"CONFIG", "SET", "tls-ca-cert-file", same_ca.string()});  // reads all files again
   }
   ConnectOptions good() { return options_to(server_->client_endpoint()); }
 
