@@ -1,4 +1,5 @@
-// How long a plan takes. Bounds that CI compares with: 1,000 primaries in 50 ms, 12 in 2 ms; growth close to linear.
+// How long a plan takes. Bounds that CI compares with: 1,000 primaries in 50 ms, 12 in 2 ms; growth close to
+// linear.
 #include <benchmark/benchmark.h>
 #include <fmt/format.h>
 
@@ -9,7 +10,8 @@
 namespace rebalance {
 namespace {
 
-// All slots lie on nine tenths of the primaries, the rest is new and empty; sizes of slots vary by a factor of three.
+// All slots lie on nine tenths of the primaries, the rest is new and empty; sizes of slots vary by a factor
+// of three.
 World cluster_of(int primaries) {
   World world;
   std::mt19937 random(7);
@@ -49,7 +51,15 @@ void BalancePlan(benchmark::State& state) {
     benchmark::DoNotOptimize(plan);
   }
 }
-BENCHMARK(BalancePlan)->Arg(4)->Arg(12)->Arg(50)->Arg(100)->Arg(200)->Arg(500)->Arg(1000)->Unit(benchmark::kMillisecond);
+BENCHMARK(BalancePlan)
+    ->Arg(4)
+    ->Arg(12)
+    ->Arg(50)
+    ->Arg(100)
+    ->Arg(200)
+    ->Arg(500)
+    ->Arg(1000)
+    ->Unit(benchmark::kMillisecond);
 
 void DrainPlan(benchmark::State& state) {
   const auto world = cluster_of(static_cast<int>(state.range(0)));
@@ -62,4 +72,3 @@ BENCHMARK(DrainPlan)->Arg(12)->Arg(100)->Arg(1000)->Unit(benchmark::kMillisecond
 
 }  // namespace
 }  // namespace rebalance
-
