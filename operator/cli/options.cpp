@@ -114,6 +114,7 @@ struct Grammar {
     to->add_option("--save", options.save, "keep what was observed in this file")->type_name("FILE");
     to->add_option("--from", options.from, "plan on what --save kept instead of on servers")
         ->type_name("FILE");
+    state(to);
   }
 
   void run(CLI::App* to) {

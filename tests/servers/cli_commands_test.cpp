@@ -84,7 +84,7 @@ TEST_F(Commands, CheckNamesABlockerAndExitsWithThree) {
 
 TEST_F(Commands, VerifyIsTheGateBeforeAndAfterAMove) {
   rig::TestCluster own(rig::version_named("r70"), {.primaries = 2, .empty_primaries = 1});
-  rig::fill(own.seed(), {.keys = 2000});
+  fill_well(own);
   rig::write_manifests(folder.path(), own, {.goal = kBalance, .spec = kEagerSpec});
   const auto before = program("check", folder.path(), {"--verify"});
   EXPECT_EQ(before.exit_code, 3);
@@ -120,7 +120,7 @@ TEST_F(Commands, StandardInputIsReadOnce) {
 
 TEST_F(Commands, RunTellsItsEventsAndItsEnd) {
   rig::TestCluster own(rig::version_named("r70"), {.primaries = 2, .empty_primaries = 1});
-  rig::fill(own.seed(), {.keys = 2000});
+  fill_well(own);
   rig::write_manifests(folder.path(), own, {.goal = kBalance, .spec = kEagerSpec});
   std::istringstream lines(good("run", {"-o", "json"}).out);
   std::vector<Json> events;
@@ -137,7 +137,7 @@ TEST_F(Commands, RunTellsItsEventsAndItsEnd) {
 
 TEST_F(Commands, ASecondRunFindsNothingToDo) {
   rig::TestCluster own(rig::version_named("r70"), {.primaries = 2, .empty_primaries = 1});
-  rig::fill(own.seed(), {.keys = 1000});
+  fill_well(own);
   rig::write_manifests(folder.path(), own, {.goal = kBalance, .spec = kEagerSpec});
   good("run");
   Untouched untouched(own);
@@ -161,7 +161,7 @@ std::string pipeline() {
 
 TEST(Pipeline, TheStepsOfTheDocumentDoWhatItSays) {
   rig::TestCluster cluster(rig::version_named("r70"), {.primaries = 2, .empty_primaries = 1});
-  rig::fill(cluster.seed(), {.keys = 2000});
+  fill_well(cluster);
   const rig::TempFolder folder;
   rig::write_manifests(
       folder.path() / "manifests", cluster,

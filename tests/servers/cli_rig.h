@@ -112,6 +112,11 @@ class Untouched {
   std::vector<std::string> before_;
 };
 
+// Enough that the empty tables of a server, which come with any data, do not tip the balance.
+inline rig::Filled fill_well(const rig::TestCluster& cluster) {
+  return rig::fill(cluster.seed(), {.keys = 5000, .min_value_bytes = 3000, .max_value_bytes = 8000});
+}
+
 // Three primaries with data and an empty one: under Balance there is something to do.
 inline std::unique_ptr<rig::TestCluster> lopsided(rig::ClusterOptions options = {},
                                                   const std::string& version = "r70",

@@ -27,6 +27,11 @@ TEST(Options, VerboseStandsBeforeOrAfterTheCommand) {
   EXPECT_TRUE(parse({"plan", "-f", "x", "--verbose"}).options->verbose);
 }
 
+TEST(Options, PlanAndRunShareAStateFolder) {
+  EXPECT_EQ(parse({"plan", "-f", "x", "--state", "here"}).options->state, "here");
+  EXPECT_EQ(parse({"run", "-f", "x", "--state", "here"}).options->state, "here");
+}
+
 TEST(Options, OutputsAreNamed) {
   EXPECT_EQ(parse({"plan", "-f", "x"}).options->output, Output::kText);
   EXPECT_EQ(parse({"plan", "-f", "x", "-o", "json"}).options->output, Output::kJson);
@@ -82,7 +87,7 @@ std::string completed(const std::string& words, int count) {
 
 TEST(Completion, BashOffersCommandsOptionsAndChoices) {
   EXPECT_EQ(completed("pl", 1), "plan\n");
-  EXPECT_EQ(completed("plan --s", 2), "--save\n");
+  EXPECT_EQ(completed("plan --s", 2), "--save --state\n");
   EXPECT_EQ(completed("run -o ''", 3), "text json\n");
   EXPECT_EQ(completed("completion z", 2), "zsh\n");
 }
