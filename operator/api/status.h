@@ -27,7 +27,7 @@ enum class State {
 const char* state_name(State state);  // "Planning", "AwaitingApproval", ...
 
 // A failure that was met: the server's words, which attempt, when it is tried again.
-struct Failure {
+struct FailureRecord {
   std::string what;
   int attempt = 0;
   std::string when;  // RFC 3339
@@ -38,9 +38,9 @@ struct RebalanceStatus {
   std::string reason;   // CamelCase, from the documented list
   std::string message;  // a sentence that a person can act on
   std::optional<Plan> plan;
-  std::string approved_hash;        // what may be executed; empty: nothing
-  SlotSet moved;                    // slots that this object moved
-  std::vector<Failure> failures;    // the last ones, oldest first
+  std::string approved_hash;      // what may be executed; empty: nothing
+  SlotSet moved;                  // slots that this object moved
+  std::vector<FailureRecord> failures;  // the last ones, oldest first
   int failure_count = 0;
   std::map<PodName, Bytes> peak;    // highest base seen while something ran
   std::map<PodName, int> restarts;  // restart counts when execution began

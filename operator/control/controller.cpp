@@ -78,13 +78,13 @@ Summary Controller::run() {
   recall();
   for (;;) {
     look();
-    const Decision decision = decide(resource_, status_, pace_, scene());
+    const Decision decision = decide(resource_, status_, notebook_, scene());
     repaired_ = false;
     repair_error_.reset();
     ended_.clear();
     tell_changes(decision);
     status_ = decision.status;
-    pace_ = decision.pace;
+    notebook_ = decision.notebook;
     if (const auto kept = keep_record(); !kept) {
       status_.state = State::kFailed;
       status_.reason = "StateFolder";

@@ -61,7 +61,7 @@ class Controller {
   bool look_again_ = true;
 
   RebalanceStatus status_;
-  Pace pace_;
+  Notebook notebook_;
   std::vector<BatchEnd> ended_;
   std::optional<Result<std::map<Slot, std::string>>> big_keys_;
   std::optional<Error> repair_error_;

@@ -7,6 +7,7 @@
 #include <functional>
 #include <map>
 #include <mutex>
+#include <set>
 #include <thread>
 #include <vector>
 
@@ -32,7 +33,7 @@ class Executor : public ProgressSink {
   std::vector<Batch> running() const;
   std::vector<FinishedBatch> take_finished();
   std::vector<PairProgress> progress_of_running() const;
-  Hooks hooks() { return {gate_, intents_, ownership_, *this}; }
+  Hooks hooks() { return {gate_, intents_, ownership_, *this, &takers_}; }
 
   void progress(const PairProgress& progress) override;
 
@@ -50,6 +51,7 @@ class Executor : public ProgressSink {
   IntentLog& intents_;
   Bell& bell_;
   std::mutex ownership_;
+  std::set<NodeId> takers_;  // guarded by ownership_
   mutable std::mutex mutex_;
   std::map<int, Run> runs_;            // by Batch::index
   std::vector<std::jthread> leaving_;  // threads that have told their end

@@ -49,7 +49,7 @@ struct Summary {
   double moving_seconds = 0;  // first writing command to last agreement
   double total_seconds = 0;
   std::vector<PodView> pods;
-  std::vector<Failure> failures;
+  std::vector<FailureRecord> failures;
   int exit_code = 0;  // docs/cli.md
 };
 

@@ -19,15 +19,15 @@ constexpr int kMostHalvings = 4;
 void learn(Step& step, const BatchEnd& end) {
   if (end.batch.bytes <= 0 || !end.measured || end.error) return;
   const double ratio = static_cast<double>(end.grown) / static_cast<double>(end.batch.bytes);
-  auto& factors = step.pace().factors[end.batch.target];
+  auto& factors = step.notebook().factors[end.batch.target];
   factors.growth = std::clamp(std::max(ratio, 1.0), factors.growth, 4.0);
-  if (ratio > kPredictionMargin) step.pace().shrink = std::min(step.pace().shrink + 1, kMostHalvings);
+  if (ratio > kPredictionMargin) step.notebook().shrink = std::min(step.notebook().shrink + 1, kMostHalvings);
 }
 
 void take_in(Step& step) {
   for (const auto& end : step.scene.ended) {
-    step.pace().last_end = step.scene.now;
-    for (const auto& [slot, why] : end.skipped) step.pace().skipped.emplace(slot, why);
+    step.notebook().last_end = step.scene.now;
+    for (const auto& [slot, why] : end.skipped) step.notebook().skipped.emplace(slot, why);
     learn(step, end);
     if (end.error && end.error->code != ErrorCode::kStopped) count_failure(step, end.error->message);
   }
@@ -36,7 +36,7 @@ void take_in(Step& step) {
 
 // A server that is another process than when execution began lost what it had in flight, and maybe its data.
 std::optional<std::string> find_restart(Step& step) {
-  for (const auto& [pod, run_id] : step.pace().run_ids) {
+  for (const auto& [pod, run_id] : step.notebook().run_ids) {
     const WorldNode* node = step.scene.world.find_pod(pod);
     if (node == nullptr || node->run_id == run_id) continue;
     return fmt::format("{} restarted while slots were moving{}; its keys now: {}", pod,
@@ -83,13 +83,13 @@ bool count_failure(Step& step, const std::string& what) {
   if (status.failures.size() > kFailuresKept) status.failures.erase(status.failures.begin());
   const int pause =
       std::min(kFirstPauseSeconds << std::min(status.failure_count - 1, 6), kLongestPauseSeconds);
-  step.pace().next_try = step.scene.now + std::chrono::seconds(pause);
+  step.notebook().next_try = step.scene.now + std::chrono::seconds(pause);
   return status.failure_count >= step.spec.safety.max_failures;
 }
 
-Decision decide(const RedisRebalance& resource, const RebalanceStatus& status, const Pace& pace,
+Decision decide(const RedisRebalance& resource, const RebalanceStatus& status, const Notebook& notebook,
                 const Scene& scene) {
-  Step step{resource, resource.spec, scene, Decision{status, pace, {}, Millis(1000)}};
+  Step step{resource, resource.spec, scene, Decision{status, notebook, {}, Millis(1000)}};
   if (is_final(status.state)) return step.decision;
   take_in(step);
   if (scene.stop_asked) return stop(std::move(step));

@@ -63,7 +63,7 @@ struct FindBigKeys {};  // in the slots of the plan
 using Action = std::variant<TakeClaim, StartBatch, StopBatches, RepairOpen, FindBigKeys>;
 
 // What decide keeps from call to call beside the status; lost with the process without harm.
-struct Pace {
+struct Notebook {
   Factors factors;
   std::map<Slot, std::string> skipped;
   std::map<PodName, std::string> run_ids;  // of the servers when execution began
@@ -76,14 +76,14 @@ struct Pace {
 
 struct Decision {
   RebalanceStatus status;
-  Pace pace;
+  Notebook notebook;
   std::vector<Action> actions;
   Millis requeue{1000};
 };
 
 bool is_final(State state);
 
-Decision decide(const RedisRebalance& resource, const RebalanceStatus& status, const Pace& pace,
+Decision decide(const RedisRebalance& resource, const RebalanceStatus& status, const Notebook& notebook,
                 const Scene& scene);
 
 // What of a batch is still to be moved: its slots that the source owns.

@@ -18,8 +18,8 @@ constexpr auto kPatience = std::chrono::seconds(60);
 Batch rest_of(const Batch& batch, const Step& step) {
   Batch rest = batch;
   rest.slots = remaining(batch, step.scene.world);
-  for (const auto& [slot, why] : step.decision.pace.skipped) rest.slots.remove({slot, slot});
-  const Bytes bound = step.spec.batch.max_bytes >> step.decision.pace.shrink;
+  for (const auto& [slot, why] : step.decision.notebook.skipped) rest.slots.remove({slot, slot});
+  const Bytes bound = step.spec.batch.max_bytes >> step.decision.notebook.shrink;
   const auto& sizes = step.scene.world.sizes;
   SlotSet cut;
   rest.bytes = 0;
@@ -36,9 +36,14 @@ Batch rest_of(const Batch& batch, const Step& step) {
   return rest;
 }
 
-bool same_pair(const Batch& a, const Batch& b) { return a.source == b.source && a.target == b.target; }
+// One at a time: batches of one pair, and batches of which one takes what the other gives. A node that takes
+// slots has its config epoch raised, and what it gives meanwhile could come back to it (migrate/epochs.h).
+bool exclude_each_other(const Batch& a, const Batch& b) {
+  const bool same_pair = a.source == b.source && a.target == b.target;
+  return same_pair || a.source == b.target || a.target == b.source;
+}
 
-// Starts, in the plan's order, what the gate allows beside what runs. A pair runs one batch at a time; where
+// Starts, in the plan's order, what the gate allows beside what runs. Where
 // a batch does not fit yet, later ones to the same target wait behind it, so that its room is not given away.
 struct Starter {
   Step& step;
@@ -54,9 +59,9 @@ struct Starter {
     left = true;
     const bool full = std::ssize(running) >= step.spec.batch.parallel_pairs;
     const bool busy =
-        std::ranges::any_of(running, [&](const Batch& other) { return same_pair(batch, other); });
+        std::ranges::any_of(running, [&](const Batch& other) { return exclude_each_other(batch, other); });
     if (full || busy || std::ranges::count(blocked, batch.target) > 0) return;
-    if (auto no = judge(step.scene.world, batch, reserved, step.spec, step.pace().factors)) {
+    if (auto no = judge(step.scene.world, batch, reserved, step.spec, step.notebook().factors)) {
       blocked.push_back(batch.target);
       if (!refusal) refusal = std::move(no);
       return;
@@ -82,7 +87,7 @@ std::optional<Decision> settle_failures(Step& step) {
 // What this resource left open is closed while nothing runs, before anything else starts.
 std::optional<Decision> close_open(Step& step) {
   if (!step.scene.running.empty() || step.scene.journal_slots.empty()) return std::nullopt;
-  if (step.pace().next_try && step.scene.now < *step.pace().next_try) {
+  if (step.notebook().next_try && step.scene.now < *step.notebook().next_try) {
     return step.stay("BackingOff", step.status().failures.back().what);
   }
   return step.act(RepairOpen{}, "Repairing",
@@ -94,8 +99,8 @@ std::optional<Decision> hold_unhealthy(Step& step) {
   if (blocker == nullptr) return std::nullopt;
   const std::string what =
       fmt::format("{}{}{}", blocker->where, blocker->where.empty() ? "" : ": ", blocker->evidence);
-  if (!step.pace().waiting_since) step.pace().waiting_since = step.scene.now;
-  if (step.scene.now - *step.pace().waiting_since >
+  if (!step.notebook().waiting_since) step.notebook().waiting_since = step.scene.now;
+  if (step.scene.now - *step.notebook().waiting_since >
       std::chrono::seconds(step.spec.safety.coverage_timeout_seconds)) {
     if (step.scene.running.empty())
       return step.enter(State::kFailed, blocker->name, what + "; " + blocker->remedy);
@@ -105,17 +110,17 @@ std::optional<Decision> hold_unhealthy(Step& step) {
 }
 
 bool pausing(const Step& step) {
-  const auto& pace = step.decision.pace;
-  const bool backing_off = pace.next_try && step.scene.now < *pace.next_try;
-  const bool between =
-      pace.last_end && step.scene.now - *pace.last_end < std::chrono::seconds(step.spec.batch.pause_seconds);
+  const auto& notebook = step.decision.notebook;
+  const bool backing_off = notebook.next_try && step.scene.now < *notebook.next_try;
+  const bool between = notebook.last_end && step.scene.now - *notebook.last_end <
+                                                std::chrono::seconds(step.spec.batch.pause_seconds);
   return backing_off || between;
 }
 
 Decision nothing_starts(Step step, const std::optional<Refusal>& refusal) {
-  if (!step.pace().waiting_since) step.pace().waiting_since = step.scene.now;
+  if (!step.notebook().waiting_since) step.notebook().waiting_since = step.scene.now;
   const std::string why = refusal ? refusal->sentence : "nothing may start";
-  if (step.scene.now - *step.pace().waiting_since < kPatience) return step.stay("WaitingForMemory", why);
+  if (step.scene.now - *step.notebook().waiting_since < kPatience) return step.stay("WaitingForMemory", why);
   return step.enter(State::kFailed, refusal ? refusal->rule : "NothingStarts",
                     why + "; what was moved so far stays and is safe");
 }
@@ -136,7 +141,7 @@ Decision move(Step step) {
     return step.enter(State::kVerifying, "Verifying", "checking the result");
   }
   if (starter.running.empty()) return nothing_starts(std::move(step), starter.refusal);
-  step.pace().waiting_since.reset();
+  step.notebook().waiting_since.reset();
   return step.stay("Moving", fmt::format("moving slots over {} pairs", starter.running.size()));
 }
 

@@ -10,7 +10,8 @@
 namespace rebalance {
 
 // Replicas of every source and target as safety.replicas, minReplicas and maxReplicaLagBytes ask; pods that
-// are being deleted; targets that cannot read what the source's DUMP writes. Require makes a blocker of what Prefer makes a warning.
+// are being deleted; targets that cannot read what the source's DUMP writes. Require makes a blocker of what
+// Prefer makes a warning.
 std::vector<Finding> preflight(const Plan& plan, const World& world, const SafetySpec& safety);
 
 // The first blocker, or nullptr.

@@ -108,7 +108,7 @@ std::optional<Decision> treat_big_keys(Step& step) {
   if (!found) return step.enter(State::kFailed, "BigKeysUnknown", found.error().message);
   if (found->empty()) return std::nullopt;
   if (action == BigKeyAction::kSkipSlot) {
-    step.pace().skipped = *found;
+    step.notebook().skipped = *found;
     return std::nullopt;
   }
   const auto& [slot, what] = *found->begin();
@@ -119,7 +119,7 @@ std::optional<Decision> treat_big_keys(Step& step) {
 }
 
 Decision begin(Step step) {
-  for (const auto& node : step.scene.world.nodes) step.pace().run_ids[node.pod] = node.run_id;
+  for (const auto& node : step.scene.world.nodes) step.notebook().run_ids[node.pod] = node.run_id;
   step.decision.requeue = Millis(0);
   return step.enter(State::kRebalancing, "Moving", "moving slots");
 }
@@ -143,8 +143,33 @@ Decision follow(Step step, const Plan& plan) {
 
 }  // namespace
 
+// What another executor has under way looks like trouble to everybody else: who holds the claim is asked
+// first.
+std::optional<Decision> wait_for_other(Step& step) {
+  const Finding* blocker = first_blocker(step.scene.world.findings);
+  const bool may_be_under_way =
+      blocker != nullptr && (blocker->name == "OpenSlots" || blocker->name == "ViewsDisagree");
+  return may_be_under_way ? claim(step) : std::nullopt;
+}
+
+// An executor that was killed an instant ago leaves news that gossip still spreads.
+std::optional<Decision> let_gossip_settle(Step& step) {
+  constexpr auto kGossip = std::chrono::seconds(10);
+  const Finding* blocker = first_blocker(step.scene.world.findings);
+  auto& since = step.notebook().waiting_since;
+  if (blocker == nullptr || blocker->name != "ViewsDisagree") {
+    since.reset();
+    return std::nullopt;
+  }
+  if (!since) since = step.scene.now;
+  if (step.scene.now - *since > kGossip) return std::nullopt;
+  return step.stay("Converging", fmt::format("{}: {}", blocker->where, blocker->evidence), Millis(250));
+}
+
 Decision prepare(Step step) {
   if (auto repairing = repair_first(step)) return *std::move(repairing);
+  if (auto waiting = wait_for_other(step)) return *std::move(waiting);
+  if (auto settling = let_gossip_settle(step)) return *std::move(settling);
   if (auto refused = refuse_unsafe(step, step.scene.world.findings)) return *std::move(refused);
   auto& status = step.status();
   const bool resumed = status.plan && (status.approved_hash == status.plan->hash ||
@@ -153,7 +178,7 @@ Decision prepare(Step step) {
     if (const auto why = drift(*status.plan, step.scene.world))
       return step.enter(State::kPlanStale, "ClusterChanged", *why);
   } else {
-    auto plan = make_plan(step.scene.world, step.spec, step.pace().factors);
+    auto plan = make_plan(step.scene.world, step.spec, step.notebook().factors);
     if (!plan) return step.enter(State::kRefused, "InvalidGoal", plan.error().message);
     status.plan = *std::move(plan);
   }

@@ -15,7 +15,7 @@ struct Step {
   Decision decision;
 
   RebalanceStatus& status() { return decision.status; }
-  Pace& pace() { return decision.pace; }
+  Notebook& notebook() { return decision.notebook; }
 
   Decision enter(State state, std::string reason, std::string message) {
     decision.status.state = state;

@@ -16,7 +16,7 @@ std::string skipped_text(const std::map<Slot, std::string>& skipped) {
 }
 
 Decision finish(Step step) {
-  const auto& skipped = step.pace().skipped;
+  const auto& skipped = step.notebook().skipped;
   const bool drained = step.spec.goal.type != GoalType::kDrain || skipped.empty();
   if (!drained) return step.enter(State::kFailed, "SlotsSkipped", skipped_text(skipped));
   if (!skipped.empty()) return step.enter(State::kSucceeded, "SlotsSkipped", skipped_text(skipped));
@@ -24,7 +24,7 @@ Decision finish(Step step) {
 }
 
 Decision not_yet(Step step, const Finding& blocker) {
-  auto& since = step.pace().waiting_since;
+  auto& since = step.notebook().waiting_since;
   if (!since) since = step.scene.now;
   const std::string what =
       fmt::format("{}: {}", blocker.where.empty() ? blocker.name : blocker.where, blocker.evidence);
@@ -38,9 +38,9 @@ Decision not_yet(Step step, const Finding& blocker) {
 Decision verify(Step step) {
   if (const Finding* blocker = first_blocker(step.scene.world.findings))
     return not_yet(std::move(step), *blocker);
-  step.pace().waiting_since.reset();
+  step.notebook().waiting_since.reset();
   if (!step.scene.observe_asked) return finish(std::move(step));
-  step.pace().observing_since = step.scene.now;
+  step.notebook().observing_since = step.scene.now;
   return step.enter(State::kObserving, "Observing",
                     fmt::format("watching for {} s", step.spec.observe_seconds));
 }
@@ -48,8 +48,8 @@ Decision verify(Step step) {
 Decision observe(Step step) {
   if (const Finding* blocker = first_blocker(step.scene.world.findings))
     return not_yet(std::move(step), *blocker);
-  step.pace().waiting_since.reset();
-  const auto since = step.pace().observing_since.value_or(step.scene.now);
+  step.notebook().waiting_since.reset();
+  const auto since = step.notebook().observing_since.value_or(step.scene.now);
   if (step.scene.now - since >= std::chrono::seconds(step.spec.observe_seconds))
     return finish(std::move(step));
   return step.stay("Observing", fmt::format("watching for {} s", step.spec.observe_seconds));

@@ -58,13 +58,13 @@ struct Drive {
   RedisRebalance resource = balance();
   Scene scene = two_and_an_empty_one();
   RebalanceStatus status;
-  Pace pace;
+  Notebook notebook;
   Decision last;
 
   Decision& once() {
-    last = decide(resource, status, pace, scene);
+    last = decide(resource, status, notebook, scene);
     status = last.status;
-    pace = last.pace;
+    notebook = last.notebook;
     scene.ended.clear();
     scene.repaired = false;
     scene.repair_error.reset();
@@ -267,7 +267,7 @@ TEST(Decide, AnApprovedPlanIsResumedAndOneThatNoLongerFitsTheClusterIsStale) {
   RebalanceStatus recorded = drive.status;
   recorded.state = State::kPlanning;  // another process begins with the record
   drive.status = recorded;
-  drive.pace = {};
+  drive.notebook = {};
   drive.once();
   EXPECT_EQ(drive.status.state, State::kRebalancing);
   drive.status = recorded;
