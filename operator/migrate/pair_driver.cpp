@@ -6,10 +6,17 @@
 #include <utility>
 
 #include "base/log.h"
+#include "redis/parse.h"
 
 namespace rebalance {
 
 using namespace std::chrono_literals;
+
+namespace {
+
+constexpr Millis kEpochsKnownWithin = 5s;
+
+}  // namespace
 
 PairDriver::PairDriver(const Member& source, const Member& target, const std::vector<Member>& others,
                        const RunnerOptions& options, const Hooks& hooks, std::stop_token stop)
@@ -63,6 +70,9 @@ Status PairDriver::drive(GroupEngine& engine, const std::function<void(const Pro
 
 Result<Event> PairDriver::perform(const Ask& ask) {
   pause_for(ask.wait, stop_);
+  if (ask.ownership && !ownership_.owns_lock()) {
+    if (const auto turn = take_turn(); !turn) return OutcomeUnknown{turn.error().message};
+  }
   hold_ownership(ask.ownership);
   if (ask.writes) {
     TRY_OK(hooks_.gate.may_write());
@@ -90,6 +100,47 @@ void PairDriver::tell_others(const Ask& ask) {
     if (!link.connected() && !link.connect(stop_)) return true;
     return !link.send(ask.commands, 2s);
   });
+}
+
+// Waits for the lock, and then until the target would keep what it takes: epochs.h. Gossip tells it within
+// milliseconds from 7.0 on, before within a second or two.
+Status PairDriver::take_turn() {
+  hold_ownership(true);
+  auto* takers = hooks_.takers;
+  const bool known = epochs_seen_ && (takers == nullptr || !takers->contains(source_.member().id));
+  if (takers != nullptr) takers->insert(target_.member().id);
+  const Instant end = BootClock::now() + kEpochsKnownWithin;
+  while (!known && !target_would_win()) {
+    if (BootClock::now() > end) {
+      hold_ownership(false);
+      return error(ErrorCode::kTimeout,
+                   fmt::format("{} has not heard of the config epoch of {} yet, and could lose to it what it "
+                               "takes",
+                               target_.member().pod, source_.member().pod));
+    }
+    pause_for(5ms, {});
+  }
+  epochs_seen_ = true;
+  return {};
+}
+
+bool PairDriver::target_would_win() {
+  std::vector<std::int64_t> others;
+  for (auto& link : others_) {
+    if (hooks_.takers == nullptr || !hooks_.takers->contains(link.member().id)) continue;
+    if (!link.connected() && !link.connect(stop_)) continue;
+    if (const auto other = epochs(link)) others.push_back(other->own);
+  }
+  const auto source = epochs(source_), target = epochs(target_);
+  return source && target && wins(*target, *source, others);
+}
+
+std::optional<Epochs> PairDriver::epochs(NodeLink& link) {
+  const std::vector<Command> question{{"CLUSTER", "NODES"}};
+  const auto replies = link.send(question, 2s);
+  if (!replies || replies->front().is_error()) return std::nullopt;
+  const auto view = parse_cluster_nodes(replies->front().text);
+  return view ? std::optional(epochs_of(*view)) : std::nullopt;
 }
 
 void PairDriver::hold_ownership(bool wanted) {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "migrate/engine.h"
+#include "migrate/epochs.h"
 #include "migrate/key_by_key.h"
 #include "migrate/node_link.h"
 #include "migrate/runner.h"
@@ -37,12 +38,16 @@ class PairDriver {
   Result<Event> perform(const Ask& ask);
   void tell_others(const Ask& ask);
   void hold_ownership(bool wanted);
+  Status take_turn();
+  bool target_would_win();
+  std::optional<Epochs> epochs(NodeLink& link);
 
   const Hooks& hooks_;
   std::stop_token stop_;
   NodeLink source_, target_;
   std::vector<NodeLink> others_;
   std::unique_lock<std::mutex> ownership_;
+  bool epochs_seen_ = false;  // of an earlier run the source may have taken slots just before this one
   std::optional<Instant> first_write_;
 };
 

@@ -6,6 +6,7 @@
 
 #include <mutex>
 #include <optional>
+#include <set>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -52,6 +53,8 @@ struct Hooks {
   IntentLog& intents;
   std::mutex& ownership;  // one for each cluster
   ProgressSink& progress;
+  // Nodes that took slots, whose config epochs were raised: one for each cluster, guarded by `ownership`.
+  std::set<NodeId>* takers = nullptr;
 };
 
 struct RunnerOptions {
