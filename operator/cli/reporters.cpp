@@ -79,8 +79,8 @@ class BarReporter final : public Reporter {
   }
 
   void summary(const Summary& summary) override {
+    screen_.finish();  // the last picture stays above it
     screen_.above(summary_text(summary, palette_));
-    screen_.finish();
   }
 
  private:

@@ -179,5 +179,18 @@ TEST(BarReporter, RedrawsInPlaceAndGivesTheCursorBack) {
   EXPECT_THAT(terminal.seen(), HasSubstr("\x1b[?25h"));
 }
 
+TEST(BarReporter, TheSummaryStandsBelowTheLastPicture) {
+  Terminal terminal;
+  Log log;
+  const auto reporter = make_bar_reporter(terminal.program, {}, log.clock());
+  reporter->view(moving(1));
+  terminal.seen();
+  reporter->summary(finished());
+  const auto end = terminal.seen();
+  EXPECT_THAT(end, HasSubstr("Succeeded (Balanced)"));
+  EXPECT_THAT(end, testing::Not(HasSubstr("of 100 slots")));
+  EXPECT_THAT(end, testing::StartsWith("\x1b[?25h"));
+}
+
 }  // namespace
 }  // namespace rebalance
