@@ -160,9 +160,32 @@ TEST(Decide, ABlockerRefusesWithItsEvidenceAndRemedy) {
   drive.scene.world.findings.push_back(
       {Severity::kBlocker, "OpenSlots", "redis-1", "slot 7 is migrating", "finish it"});
   drive.once();
+  EXPECT_EQ(count<TakeClaim>(drive.last), 1) << "somebody may just be at work";
+  drive.once();
   EXPECT_EQ(drive.status.state, State::kRefused);
   EXPECT_EQ(drive.status.reason, "OpenSlots");
   EXPECT_THAT(drive.status.message, HasSubstr("redis-1: slot 7 is migrating; finish it"));
+}
+
+TEST(Decide, OpenSlotsOfALiveExecutorAreWaitedFor) {
+  Drive drive;
+  drive.scene.world.findings.push_back(
+      {Severity::kBlocker, "OpenSlots", "redis-1", "slot 7 is migrating", "finish it"});
+  drive.scene.claimed_by = "held by ci-42";
+  drive.once();
+  EXPECT_EQ(drive.status.state, State::kWaiting);
+  EXPECT_THAT(drive.status.message, HasSubstr("held by ci-42"));
+}
+
+TEST(Decide, ViewsThatDisagreeGetTheTimeThatGossipTakes) {
+  Drive drive;
+  drive.scene.world.findings.push_back({Severity::kBlocker, "ViewsDisagree", "redis-1", "slot 7", "wait"});
+  drive.once();
+  drive.once();
+  EXPECT_EQ(drive.status.reason, "Converging");
+  drive.scene.now += std::chrono::seconds(11);
+  drive.once();
+  EXPECT_EQ(drive.status.state, State::kRefused);
 }
 
 TEST(Decide, APrimaryWithoutReplicasIsRefusedWhenTheSpecRequiresThem) {
