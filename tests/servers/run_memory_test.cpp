@@ -13,7 +13,7 @@ std::unique_ptr<rig::TestCluster> over_full() {
   rig::ClusterOptions options{.primaries = 3, .empty_primaries = 1};
   options.server.memory_limit = kLimit;
   auto cluster = std::make_unique<rig::TestCluster>(rig::version_named("r70"), options);
-  rig::fill(cluster->seed(), {.keys = 107'000,
+  rig::fill(cluster->seed(), {.keys = 114'000,
                               .min_value_bytes = 1000,
                               .max_value_bytes = 4000,
                               .mixed_types = false,
@@ -41,8 +41,8 @@ TEST(OverFull, WhatCannotFitIsRefusedAndReliefSucceeds) {
   const auto refused = work.run();
   EXPECT_EQ(refused.exit_code, kRefused) << refused.out;
   EXPECT_THAT(refused.out, HasSubstr("redis-1 (limit 118.0Mi)"));
-  EXPECT_THAT(refused.out, HasSubstr("Mi above"));
-  EXPECT_THAT(refused.out, HasSubstr("limit of"));
+  EXPECT_THAT(refused.out, HasSubstr("Mi short ("));
+  EXPECT_THAT(refused.out, HasSubstr("RaiseLimit: A memory limit of"));
   EXPECT_EQ(cluster->owners(), owners);
 
   work.aim("type: Balance");
