@@ -168,8 +168,9 @@ void Controller::tell_changes(const Decision& decision) {
   for (std::size_t i = 0; i < next.failures.size(); i++) {
     if (next.failures[i].attempt > status_.failure_count) reporter_.event("Failure", next.failures[i].what);
   }
-  if (next.state != status_.state || next.reason != status_.reason)
-    reporter_.event(next.reason, next.message);
+  const bool changed = next.state != status_.state || next.reason != status_.reason;
+  const bool last = is_final(next.state) || next.state == State::kAwaitingApproval;  // the summary tells it
+  if (changed && !last) reporter_.event(next.reason, next.message);
 }
 
 void Controller::act(const Action& action) {
@@ -210,6 +211,7 @@ void Controller::start_batch(const Batch& batch) {
     }
   }
   job.options = runner_options(resource_.spec, world_, *status_.plan, batch);
+  tally_.written(BootClock::now());
   executor_.start(std::move(job));
 }
 

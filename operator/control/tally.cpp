@@ -44,8 +44,6 @@ void Tally::add(const Batch& batch, const BatchResult& result) {
   slots_ += result.done.size();
   keys_ += result.keys;
   bytes_ += result.bytes;
-  if (result.first_write && (!first_write_ || *result.first_write < *first_write_))
-    first_write_ = result.first_write;
   if (result.last_agreement)
     last_agreement_ = std::max(last_agreement_.value_or(Instant{}), *result.last_agreement);
 }

@@ -20,13 +20,12 @@ World three_pods() {
   return world;
 }
 
-BatchResult moved(const char* slots, Bytes bytes, int from, int to) {
+BatchResult moved(const char* slots, Bytes bytes, int agreed) {
   BatchResult result;
   result.done = SlotSet::parse(slots).value();
   result.keys = 10;
   result.bytes = bytes;
-  result.first_write = Instant(std::chrono::seconds(from));
-  result.last_agreement = Instant(std::chrono::seconds(to));
+  result.last_agreement = Instant(std::chrono::seconds(agreed));
   return result;
 }
 
@@ -35,8 +34,9 @@ TEST(Tally, AddsUpPairsAndMeasuresFromTheFirstWriteToTheLastAgreement) {
   plan.batches = {batch("a", "0-9", 1000), batch("b", "20-29", 3000)};
   Tally tally;
   tally.begin(plan, three_pods());
-  tally.add(plan.batches[1], moved("20-29", 3100, 100, 104));
-  tally.add(plan.batches[0], moved("0-9", 900, 98, 103));
+  tally.written(Instant(std::chrono::seconds(98)));
+  tally.add(plan.batches[1], moved("20-29", 3100, 104));
+  tally.add(plan.batches[0], moved("0-9", 900, 103));
   EXPECT_EQ(tally.slots(), 20);
   EXPECT_EQ(tally.bytes(), 4000);
   EXPECT_DOUBLE_EQ(tally.moving_seconds(), 6);
@@ -47,7 +47,8 @@ TEST(Tally, ShowsWhatRunsOnTopOfWhatIsDone) {
   plan.batches = {batch("a", "0-9", 1000), batch("a", "10-19", 1000), batch("b", "20-29", 3000)};
   Tally tally;
   tally.begin(plan, three_pods());
-  tally.add(plan.batches[0], moved("0-9", 1000, 10, 11));
+  tally.written(Instant(std::chrono::seconds(10)));
+  tally.add(plan.batches[0], moved("0-9", 1000, 11));
   RunView view;
   tally.fill(view, {{"a", "t", 1, 5, 10, 5, 500}}, Instant(std::chrono::seconds(20)));
   ASSERT_EQ(view.pairs.size(), 2U);
