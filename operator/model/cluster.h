@@ -1,7 +1,8 @@
-// What was seen of one Redis Cluster at one moment: a plain value, made by redis/, read by plan/ and reconcile/.
+// What was seen of one Redis Cluster at one moment: a plain value, made by redis/, read by plan/ and
+// reconcile/.
 //
-// Nodes are identified by CLUSTER MYID and tied to the pod through which they were reached; what gossip announces
-// is kept only to be compared. Bytes are int64 bytes; -1 stands for "could not be read".
+// Nodes are identified by CLUSTER MYID and tied to the pod through which they were reached; what gossip
+// announces is kept only to be compared. Bytes are int64 bytes; -1 stands for "could not be read".
 #pragma once
 
 #include <array>
@@ -16,7 +17,7 @@
 
 namespace rebalance {
 
-using NodeId = std::string;   // 40 hex digits, CLUSTER MYID
+using NodeId = std::string;  // 40 hex digits, CLUSTER MYID
 using PodName = std::string;
 
 enum class Role { kPrimary, kReplica };
@@ -58,15 +59,15 @@ struct NodeView {
 };
 
 struct MemoryReading {
-  Bytes used = 0;        // used_memory
-  Bytes rss = 0;         // used_memory_rss
+  Bytes used = 0;          // used_memory
+  Bytes rss = 0;           // used_memory_rss
   Bytes working_set = -1;  // of the cgroup, where it can be read
-  Bytes maxmemory = 0;   // 0: none
+  Bytes maxmemory = 0;     // 0: none
   Bytes not_counted_for_evict = 0;
-  Bytes dataset = 0;     // used_memory_dataset
+  Bytes dataset = 0;  // used_memory_dataset
   Bytes replication_backlog = 0;
   Bytes lazyfree_pending = 0;  // objects
-  Bytes last_cow = 0;          // the larger of rdb_last_cow_size and aof_last_cow_size: what its last fork copied
+  Bytes last_cow = 0;  // the larger of rdb_last_cow_size and aof_last_cow_size: what its last fork copied
   std::int64_t evicted_keys = 0;
   Bytes base() const { return rss > working_set ? rss : working_set; }
 };
@@ -87,7 +88,7 @@ struct NodeState {
   std::string run_id;
   Version version;
   Role role = Role::kPrimary;
-  NodeId primary;             // of a replica
+  NodeId primary;               // of a replica
   bool primary_link_up = true;  // of a replica
   std::int64_t replication_offset = 0;
   std::vector<ReplicaLink> replicas;  // of a primary, as INFO replication has them
@@ -101,16 +102,16 @@ struct NodeState {
   MemoryReading memory;
   std::string maxmemory_policy = "noeviction";
   bool aof_enabled = false;
-  bool save_points = false;      // any `save` line
-  bool child_running = false;    // BGSAVE, AOF rewrite or a fork for a full sync
-  std::int64_t keys = 0;         // INFO keyspace
-  int functions = 0;             // libraries; 0 where the server has none
+  bool save_points = false;    // any `save` line
+  bool child_running = false;  // BGSAVE, AOF rewrite or a fork for a full sync
+  std::int64_t keys = 0;       // INFO keyspace
+  int functions = 0;           // libraries; 0 where the server has none
   std::vector<std::string> modules;
   int cluster_node_timeout_millis = 15000;
   bool allow_replica_migration = true;
-  int atomic_tasks = 0;          // atomic slot migrations under way (CLUSTER MIGRATION / GETSLOTMIGRATIONS)
+  int atomic_tasks = 0;  // atomic slot migrations under way (CLUSTER MIGRATION / GETSLOTMIGRATIONS)
   std::int64_t uptime_seconds = 0;
-  std::string announced_host;    // in its own line of CLUSTER NODES
+  std::string announced_host;  // in its own line of CLUSTER NODES
   int announced_port = 0;
 };
 
@@ -130,8 +131,8 @@ struct Finding {
 struct SlotSizes {
   std::array<Bytes, kSlotCount> bytes{};
   std::array<std::int64_t, kSlotCount> keys{};
-  bool exact = false;          // from SLOT-STATS memory-bytes
-  double error_percent = 0;    // of a node's sum, one standard error, when sampled
+  bool exact = false;        // from SLOT-STATS memory-bytes
+  double error_percent = 0;  // of a node's sum, one standard error, when sampled
 };
 
 struct ClusterState {
@@ -149,12 +150,12 @@ struct PodState {
   std::string uid;
   std::string ip;
   int port = 0;
-  std::string zone;           // topology.kubernetes.io/zone of the pod, empty if unknown
-  std::string container;      // whose limit is the wall
-  Bytes limit = 0;            // effective memory limit; 0: none
+  std::string zone;       // topology.kubernetes.io/zone of the pod, empty if unknown
+  std::string container;  // whose limit is the wall
+  Bytes limit = 0;        // effective memory limit; 0: none
   Bytes request = 0;
   int restart_count = 0;
-  bool oom_killed = false;    // lastState.terminated.reason OOMKilled
+  bool oom_killed = false;  // lastState.terminated.reason OOMKilled
   bool deleting = false;
   bool ready = true;
 };

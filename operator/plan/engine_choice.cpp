@@ -14,22 +14,21 @@ bool moves_atomically(const WorldNode& node) {
 }
 
 std::string reason(EngineChoice choice) {
-  return choice == EngineChoice::kKeyByKey
-             ? "engine KeyByKey is asked for"
-             : "engine Auto: key by key is the only engine of this version of the program";
+  return choice == EngineChoice::kKeyByKey ? "engine KeyByKey is asked for"
+                                           : "the only engine of this version";
 }
 
 std::string better_one(const WorldNode& source, const WorldNode& target, EngineChoice choice) {
   if (choice == EngineChoice::kKeyByKey) return {};
   if (source.version.kind != target.version.kind) {
-    return "atomic migration needs the same kind of server on both sides; this program does not have it yet";
+    return "atomic migration, once it is there, needs one kind of server on both sides";
   }
   if (moves_atomically(source) && moves_atomically(target)) {
-    return "both servers offer atomic migration; this program does not have it yet";
+    return "both servers offer atomic migration; this version cannot use it yet";
   }
   const bool redis = source.version.kind == ServerKind::kRedis;
   return std::string("upgrade both to ") + (redis ? "Redis 8.4.1" : "Valkey 9.1.2") +
-         " or later for atomic migration; this program does not have it yet";
+         " or later for atomic migration, once this program has it";
 }
 
 }  // namespace
