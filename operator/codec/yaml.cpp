@@ -50,8 +50,8 @@ bool read_integer(std::string_view text, std::int64_t& value) {
 bool looks_like_a_float(std::string_view text) {
   if (text.find_first_of("0123456789") == std::string_view::npos) return false;
   if (text.starts_with('-') || text.starts_with('+')) text.remove_prefix(1);
-  if (text.empty() || !(text.front() == '.' || std::isdigit(static_cast<unsigned char>(text.front()))))
-    return false;
+  if (text.empty()) return false;
+  if (text.front() != '.' && std::isdigit(static_cast<unsigned char>(text.front())) == 0) return false;
   double value = 0;
   const auto [end, failure] = std::from_chars(text.begin(), text.end(), value);
   return failure != std::errc::invalid_argument && end == text.end();

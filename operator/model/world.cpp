@@ -81,7 +81,7 @@ World make_world(const ClusterState& cluster, const std::vector<PodState>& pods,
     if (node.role == Role::kReplica) add_lag(row, node, cluster);
   }
   std::ranges::sort(world.nodes, {}, &WorldNode::id);
-  world.sizes = std::move(sizes);
+  world.sizes = sizes;
   world.findings = cluster.findings;
   return world;
 }
