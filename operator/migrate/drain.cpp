@@ -32,6 +32,7 @@ void Drain::forget() {
   again_.clear();
   in_flight_.clear();
   conflicts_.clear();
+  expiries_.forget();
   waiting_ = Waiting::kNothing;
 }
 
@@ -41,16 +42,21 @@ std::int64_t Drain::moved(Slot slot) const {
 }
 
 std::optional<Ask> Drain::next() {
+  if (auto ask = expiries_.next()) {
+    waiting_ = Waiting::kExpiries;
+    return ask;
+  }
   if (conflicts_.empty()) return ask_migrate();
   return ask_dumps(source_dumps_.empty() ? Side::kSource : Side::kTarget);
 }
 
 // The next keys of one slot that fit into `room`; at least one key.
 Drain::Chunk Drain::next_chunk(Bytes room, std::size_t keys) {
-  Chunk chunk{queue_.front().slot, {}, 0, false};
+  Chunk chunk{queue_.front().slot, {}, {}, 0, false};
   while (!queue_.empty() && queue_.front().slot == chunk.slot && chunk.keys.size() < keys) {
     if (!chunk.keys.empty() && chunk.bytes + queue_.front().bytes > room) break;
     chunk.bytes += queue_.front().bytes;
+    if (queue_.front().expires) chunk.expiring.push_back(queue_.front().name);
     chunk.keys.push_back(std::move(queue_.front().name));
     queue_.pop_front();
   }
@@ -77,7 +83,10 @@ std::optional<Ask> Drain::ask_migrate() {
     while (!queue_.empty() && keys > 0 && queue_.front().bytes <= room);
   }
   Ask ask{Side::kSource, {}};
-  for (const auto& chunk : in_flight_) ask.commands.push_back(migrate(chunk));
+  for (const auto& chunk : in_flight_) {
+    expiries_.ask(chunk.expiring, ask.commands);
+    ask.commands.push_back(migrate(chunk));
+  }
   // The server's time-out counts for each socket operation anew; ours must outlast them all.
   ask.timeout = pace_.migrate_timeout(largest) * 3;
   ask.writes = true;
@@ -111,16 +120,20 @@ Ask Drain::ask_dumps(Side side) {
 }
 
 std::optional<Trouble> Drain::take(const Answer& answer) {
-  return waiting_ == Waiting::kMigrate ? take_migrate(answer) : take_dumps(answer);
+  if (waiting_ == Waiting::kMigrate) return take_migrate(answer);
+  if (waiting_ != Waiting::kExpiries) return take_dumps(answer);
+  expiries_.take(answer.replies);
+  return std::nullopt;
 }
 
 std::optional<Trouble> Drain::take_migrate(const Answer& answer) {
   std::optional<Trouble> trouble;
   std::int64_t keys = 0;
   Bytes bytes = 0;
-  for (std::size_t i = 0; i < in_flight_.size(); ++i) {
-    const auto& reply = answer.replies[i];
-    auto& chunk = in_flight_[i];
+  std::size_t next = 0;
+  for (auto& chunk : in_flight_) {
+    expiries_.learn(chunk.expiring, answer.replies, next);
+    const auto& reply = answer.replies[next++];
     if (!reply.is_error()) {  // OK, or NOKEY: all of them expired or were deleted
       keys += static_cast<std::int64_t>(chunk.keys.size());
       bytes += chunk.bytes;
@@ -130,6 +143,7 @@ std::optional<Trouble> Drain::take_migrate(const Answer& answer) {
     }
   }
   in_flight_.clear();
+  expiries_.arrived(answer.elapsed);
   if (!trouble) pace_.observe(keys, bytes, answer.elapsed);
   return trouble;
 }
@@ -179,7 +193,8 @@ std::optional<Trouble> Drain::compare(const std::vector<Reply>& target_dumps) {
   const auto conflict = std::move(conflicts_.front());
   conflicts_.pop_front();
   const auto mine = std::exchange(source_dumps_, {});
-  Chunk equal{conflict.slot, {}, 0, true}, free{conflict.slot, {}, 0, false};
+  Chunk equal{conflict.slot, {}, conflict.expiring, 0, true},
+      free{conflict.slot, {}, conflict.expiring, 0, false};
   int different = 0;
   for (std::size_t i = 0; i < conflict.keys.size(); ++i) {
     if (is_gone(mine[i])) continue;  // moved with the others of its chunk

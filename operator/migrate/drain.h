@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "migrate/classify.h"
+#include "migrate/expiry.h"
 #include "migrate/key_by_key.h"
 #include "migrate/key_list.h"
 
@@ -26,7 +27,8 @@ struct Trouble {
 class Drain {
  public:
   // `asking`: as KeyList has it.
-  Drain(const GroupJob& job, Pace& pace, bool asking = false) : job_(job), pace_(pace), asking_(asking) {}
+  Drain(const GroupJob& job, Pace& pace, bool asking = false)
+      : job_(job), pace_(pace), expiries_(job.source.tells_expiry, asking), asking_(asking) {}
 
   void add(std::vector<SizedKey> keys);                    // sorted by slot, as KeyList finds them
   void forget();                                           // all that was added: the state is looked at anew
@@ -42,10 +44,11 @@ class Drain {
   struct Chunk {
     Slot slot = 0;
     std::vector<std::string> keys;
+    std::vector<std::string> expiring;  // those of keys that expire
     Bytes bytes = 0;
     bool replace = false;
   };
-  enum class Waiting { kNothing, kMigrate, kSourceDumps, kTargetDumps };
+  enum class Waiting { kNothing, kMigrate, kExpiries, kSourceDumps, kTargetDumps };
 
   Chunk next_chunk(Bytes room, std::size_t keys);
   Command migrate(const Chunk& chunk) const;
@@ -59,6 +62,7 @@ class Drain {
 
   const GroupJob& job_;
   Pace& pace_;
+  Expiries expiries_;
   bool asking_;
   SlotSet proven_;
   std::deque<SizedKey> queue_;

@@ -7,6 +7,7 @@
 
 #include "migrate/classify.h"
 #include "migrate/drain.h"
+#include "migrate/expiry.h"
 #include "migrate/key_list.h"
 #include "migrate/slot_commands.h"
 
@@ -217,6 +218,7 @@ Step KeyByKey::looked_at_source(const Replies& replies) {
         fmt::format("{} holds keys in database {}: key by key moves database 0 only; use the atomic engine",
                     job_.source.name, database));
   }
+  keys_.expect_expiries(some_expire(replies[1]));
   std::size_t next = 2;
   for_each_slot(todo_, [&](Slot slot) { work_.counts[slot] = replies[next++].integer; });
   TRY_OK(check_roles());

@@ -24,8 +24,9 @@ namespace rebalance {
 // One node as the engine needs it.
 struct PairNode {
   NodeId id;
-  std::string name;    // for sentences: the pod
-  std::string run_id;  // at the connect that the group starts with
+  std::string name;           // for sentences: the pod
+  std::string run_id;         // at the connect that the group starts with
+  bool tells_expiry = false;  // it knows PEXPIRETIME
 };
 
 // What the source needs to reach the target; `port` is that of the transport that tls-cluster asks for.

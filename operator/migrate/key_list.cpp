@@ -31,6 +31,9 @@ std::optional<Ask> KeyList::next() {
     for (std::size_t i = 0; i < sizing_; ++i) {
       if (asking_) ask.commands.push_back({"ASKING"});
       ask.commands.push_back({"MEMORY", "USAGE", unsized_[i].second});
+      if (!expiries_) continue;
+      if (asking_) ask.commands.push_back({"ASKING"});
+      ask.commands.push_back({"PTTL", unsized_[i].second});
     }
     return ask;
   }
@@ -66,21 +69,25 @@ void KeyList::keep(Slot slot, std::string name) {
   if (known == known_.end()) {
     unsized_.emplace_back(slot, std::move(name));
   } else {
-    found_.push_back({slot, std::move(name), known->second});
+    found_.push_back({slot, std::move(name), known->second.bytes, known->second.expires});
   }
 }
 
 Status KeyList::take_sizes(const std::vector<Reply>& replies) {
+  const std::size_t step = asking_ ? 2 : 1;  // ASKING stands before each
+  std::size_t next = step - 1;
   for (std::size_t i = 0; i < sizing_; ++i) {
     auto [slot, name] = std::move(unsized_.front());
     unsized_.pop_front();
-    const auto& reply = replies[asking_ ? 2 * i + 1 : i];
+    const auto& reply = replies[next];
+    const bool expires = expiries_ && replies[next + step].is_integer() && replies[next + step].integer >= 0;
+    next += expiries_ ? 2 * step : step;
     // Gone in the meantime: nil in a closed slot, ASK in an open one.
     if (reply.is_nil() || reply.is_error("ASK") || reply.is_error("TRYAGAIN")) continue;
     if (!reply.is_integer())
       return error(ErrorCode::kRefused, fmt::format("MEMORY USAGE answered \"{}\"", reply.text));
-    known_[name] = reply.integer;
-    found_.push_back({slot, std::move(name), reply.integer});
+    known_[name] = {reply.integer, expires};
+    found_.push_back({slot, std::move(name), reply.integer, expires});
   }
   sizing_ = 0;
   return {};

@@ -21,6 +21,7 @@ struct SizedKey {
   Slot slot = 0;
   std::string name;  // any bytes; reaches no log
   Bytes bytes = 0;
+  bool expires = false;  // when it was sized
 };
 
 class KeyList {
@@ -30,6 +31,8 @@ class KeyList {
   // `asking`: the source imports these slots, and serves their keys only after ASKING.
   explicit KeyList(bool asking = false) : asking_(asking) {}
 
+  // Whether any key may expire: then each that is sized is asked for that, too.
+  void expect_expiries(bool some) { expiries_ = some; }
   // Begins a list of at most limits[slot] keys of each slot; what was found before is forgotten.
   void start(const std::map<Slot, std::int64_t>& limits);
   std::optional<Ask> next();                       // nullopt: complete
@@ -39,7 +42,7 @@ class KeyList {
   const std::map<Slot, std::int64_t>& listed() const { return listed_; }
 
  private:
-  bool asking_;
+  bool asking_, expiries_ = false;
   Status take_names(const std::vector<Reply>& replies);
   Status take_sizes(const std::vector<Reply>& replies);
   void keep(Slot slot, std::string name);
@@ -50,7 +53,11 @@ class KeyList {
   std::size_t sizing_ = 0;  // asked now, from the front of unsized_
   std::vector<SizedKey> found_;
   std::map<Slot, std::int64_t> listed_;
-  std::unordered_map<std::string, Bytes> known_;
+  struct Known {
+    Bytes bytes = 0;
+    bool expires = false;
+  };
+  std::unordered_map<std::string, Known> known_;
 };
 
 }  // namespace rebalance

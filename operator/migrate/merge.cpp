@@ -18,7 +18,9 @@ using Step = Result<std::optional<Ask>>;
 class Merge final : public GroupEngine {
  public:
   Merge(GroupJob job, Pace& pace)
-      : job_(std::move(job)), keys_(true), drain_(job_, pace, true), open_(job_.slots) {}
+      : job_(std::move(job)), keys_(true), drain_(job_, pace, true), open_(job_.slots) {
+    keys_.expect_expiries(true);
+  }
 
   Ask start() override { return open(0ms); }
   Step step(const Event& event) override;

@@ -70,6 +70,7 @@ Status NodeLink::try_once() {
                  fmt::format("{} restarted while its slots were moving", where(member_)));
   }
   run_id_ = run_id;
+  tells_expiry_ = std::atoi(info_field(replies->at(1), "redis_version").c_str()) >= 7;
   connection_ = std::move(*opened);
   return {};
 }

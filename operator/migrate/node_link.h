@@ -28,12 +28,14 @@ class NodeLink {
   bool connected() const { return connection_ && !connection_->broken(); }
   const Member& member() const { return member_; }
   const std::string& run_id() const { return run_id_; }
+  bool tells_expiry() const { return tells_expiry_; }  // PEXPIRETIME, from 7.0 on
 
  private:
   Status try_once();
   Member member_;
   int attempts_;
   std::string run_id_;
+  bool tells_expiry_ = false;
   std::optional<Connection> connection_;
 };
 

@@ -34,7 +34,9 @@ class PairDriver {
   const std::optional<Instant>& first_write() const { return first_write_; }
 
  private:
-  static PairNode node(const NodeLink& link) { return {link.member().id, link.member().pod, link.run_id()}; }
+  static PairNode node(const NodeLink& link) {
+    return {link.member().id, link.member().pod, link.run_id(), link.tells_expiry()};
+  }
   Result<Event> perform(const Ask& ask);
   void tell_others(const Ask& ask);
   void hold_ownership(bool wanted);

@@ -1,0 +1,77 @@
+#include "migrate/expiry.h"
+
+#include <algorithm>
+#include <cstdlib>
+
+#include "migrate/slot_commands.h"
+
+namespace rebalance {
+namespace {
+
+using namespace std::chrono_literals;
+
+// What the clocks of two hosts may differ by.
+constexpr auto kClocks = 50ms;
+
+constexpr const char* kSetInstant =
+    "local left = redis.call('PTTL', KEYS[1]) "
+    "if left < 0 then return 0 end "
+    "local now = redis.call('TIME') "
+    "local off = now[1] * 1000 + math.floor(now[2] / 1000) + left - ARGV[1] "
+    "if math.abs(off) > tonumber(ARGV[2]) then return 0 end "
+    "return redis.call('PEXPIREAT', KEYS[1], ARGV[1])";
+
+std::int64_t millis_of(const Reply& time) {
+  if (time.items.size() != 2) return 0;
+  return std::atoll(time.items[0].text.c_str()) * 1000 + std::atoll(time.items[1].text.c_str()) / 1000;
+}
+
+}  // namespace
+
+void Expiries::ask(const std::vector<std::string>& keys, std::vector<Command>& commands) const {
+  if (keys.empty() || !permitted_) return;
+  if (!exact_) commands.push_back({"TIME"});
+  for (const auto& key : keys) {
+    if (asking_) commands.push_back({"ASKING"});
+    commands.push_back({exact_ ? "PEXPIRETIME" : "PTTL", key});
+  }
+}
+
+void Expiries::learn(const std::vector<std::string>& keys, const std::vector<Reply>& replies,
+                     std::size_t& next) {
+  if (keys.empty() || !permitted_) return;
+  const std::int64_t since = exact_ ? 0 : millis_of(replies[next++]);
+  for (const auto& key : keys) {
+    if (asking_) ++next;
+    const auto& reply = replies[next++];
+    if (reply.is_integer() && reply.integer > 0) learned_.emplace_back(key, since + reply.integer);
+  }
+}
+
+std::optional<Ask> Expiries::next() {
+  if (learned_.empty()) return std::nullopt;
+  const auto way = std::chrono::ceil<std::chrono::milliseconds>(elapsed_) + kClocks;
+  Ask ask{Side::kTarget, {}};
+  for (const auto& [key, instant] : learned_) {
+    ask.commands.push_back({"ASKING"});
+    ask.commands.push_back(
+        {"EVAL", kSetInstant, "1", key, std::to_string(instant), std::to_string(way.count())});
+  }
+  ask.writes = true;
+  learned_.clear();
+  return ask;
+}
+
+// A key that is gone again needs no instant, and one that stays unset is late by the way: neither stops a
+// move.
+void Expiries::take(const std::vector<Reply>& replies) {
+  if (std::ranges::any_of(replies, [](const Reply& reply) { return reply.is_error("NOPERM"); }))
+    permitted_ = false;
+}
+
+bool some_expire(const Reply& keyspace) {
+  const auto counts = info_field(keyspace, "db0");
+  return counts.find("expires=") != std::string::npos && counts.find("expires=0") == std::string::npos;
+}
+
+}  // namespace rebalance
