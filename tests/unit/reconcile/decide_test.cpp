@@ -161,6 +161,7 @@ TEST(Decide, ABlockerRefusesWithItsEvidenceAndRemedy) {
       {Severity::kBlocker, "OpenSlots", "redis-1", "slot 7 is migrating", "finish it"});
   drive.once();
   EXPECT_EQ(count<TakeClaim>(drive.last), 1) << "somebody may just be at work";
+  drive.obey();
   drive.once();
   EXPECT_EQ(drive.status.state, State::kRefused);
   EXPECT_EQ(drive.status.reason, "OpenSlots");
@@ -180,7 +181,7 @@ TEST(Decide, OpenSlotsOfALiveExecutorAreWaitedFor) {
 TEST(Decide, ViewsThatDisagreeGetTheTimeThatGossipTakes) {
   Drive drive;
   drive.scene.world.findings.push_back({Severity::kBlocker, "ViewsDisagree", "redis-1", "slot 7", "wait"});
-  drive.once();
+  drive.scene.claim_held = true;
   drive.once();
   EXPECT_EQ(drive.status.reason, "Converging");
   drive.scene.now += std::chrono::seconds(11);
