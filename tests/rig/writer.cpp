@@ -137,10 +137,15 @@ struct KeyState {
   bool attempted_delete = false;
 };
 
+struct Latency {
+  Clock::time_point due;
+  uint32_t micros;
+};
+
 struct Worker {
   std::vector<KeyState> keys;
   WriterReport report;
-  std::vector<uint32_t> latencies;
+  std::vector<Latency> latencies;
   std::jthread thread;
 };
 
@@ -205,8 +210,8 @@ void Writer::State::work(Worker& worker, const std::stop_token& stop) {
     const bool remove = random() % 20 == 0;
     if (key.retired) continue;
     write_once(worker, client, key, remove);
-    worker.latencies.push_back(static_cast<uint32_t>(
-        std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - due).count()));
+    const auto took = std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - due);
+    worker.latencies.push_back({due, static_cast<uint32_t>(took.count())});
   }
 }
 
@@ -233,7 +238,7 @@ Writer::~Writer() { stop(); }
 
 int64_t Writer::acknowledged() const { return state_->acknowledged; }
 
-WriterReport Writer::stop() {
+WriterReport Writer::stop(const std::optional<TimeWindow>& window) {
   WriterReport all;
   all.seconds = std::chrono::duration<double>(Clock::now() - state_->begin).count();
   for (auto& worker : state_->workers) worker->thread.request_stop();
@@ -250,7 +255,9 @@ WriterReport Writer::stop() {
     all.cluster_down += part.cluster_down;
     all.other_errors += part.other_errors;
     if (!part.last_error.empty()) all.last_error = part.last_error;
-    latencies.insert(latencies.end(), worker->latencies.begin(), worker->latencies.end());
+    for (const Latency& one : worker->latencies) {
+      if (!window || (window->from <= one.due && one.due <= window->until)) latencies.push_back(one.micros);
+    }
   }
   std::ranges::sort(latencies);
   all.p50 = percentile(latencies, 0.5);

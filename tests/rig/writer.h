@@ -1,8 +1,10 @@
 // Clients that write while slots move, and know afterwards what must be there.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "rig/topology.h"
@@ -37,6 +39,11 @@ struct WriterReport {
   int64_t max = 0;
 };
 
+// Part of a writer's time: percentiles then are of what was due in it.
+struct TimeWindow {
+  std::chrono::steady_clock::time_point from, until;
+};
+
 struct WriterVerdict {
   int64_t checked = 0;
   int64_t lost = 0;     // acknowledged and not there
@@ -52,7 +59,8 @@ class Writer {
   Writer& operator=(const Writer&) = delete;
 
   int64_t acknowledged() const;  // so far
-  WriterReport stop();           // ends the threads; once
+  // Ends the threads; once. With a window, the percentiles leave out what was due before and after it.
+  WriterReport stop(const std::optional<TimeWindow>& window = {});
   WriterVerdict verify();  // after stop(): reads every key and compares. A key whose last outcome is unknown
                            // was not written again, and may be either.
  private:

@@ -1,0 +1,120 @@
+// Against redis-cli --cluster rebalance: the same data, one after the other in one run, clients writing all
+// the while. docs/benchmarks.md says how to read the table.
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <stdexcept>
+
+#include "rebalance_contest.h"
+#include "rebalance_table.h"
+
+namespace rebalance {
+namespace {
+
+struct Options {
+  std::string server = "r70";
+  int rounds = 3;
+  Workload workload;
+  std::string out;
+  std::string only;
+};
+
+// Servers that stand alone and keep their data in memory, and nobody there to approve: all else is the
+// default.
+constexpr const char* kAlone =
+    "approval: {mode: Automatic}\nsafety: {replicas: Ignore, persistence: Ignore}\n";
+constexpr double kKeyByKeyWanted = 1.5;
+
+std::vector<Row> contestants() {
+  const std::string one_pair = std::string(kAlone) + "engine: KeyByKey\nbatch: {parallelPairs: 1}\n";
+  return {{{"redis-cli",
+            "--cluster-use-empty-masters --cluster-yes (pipeline 10, its default)",
+            false,
+            "",
+            "",
+            1,
+            {}},
+           {}},
+          {{"redis-cli pipeline 100",
+            "--cluster-use-empty-masters --cluster-yes --cluster-pipeline 100",
+            false,
+            "",
+            "",
+            1,
+            {"--cluster-pipeline", "100"}},
+           {}},
+          {{"key by key", "default spec", true, "type: Balance", kAlone, kKeyByKeyWanted, {}}, {}},
+          {{"key by key, one pair", "batch.parallelPairs 1", true, "type: Balance", one_pair, 1, {}}, {}}};
+}
+
+Options parse(int argc, char** argv) {
+  Options options;
+  CLI::App app("redis-rebalance against redis-cli --cluster rebalance");
+  app.add_option("--server", options.server, "version of servers and redis-cli");
+  app.add_option("--rounds", options.rounds, "runs of each contestant")->check(CLI::PositiveNumber);
+  app.add_option("--keys", options.workload.keys, "strings in the three primaries together");
+  app.add_option("--value-bytes", options.workload.value_bytes, "of each string");
+  app.add_option("--rate", options.workload.operations_per_second, "writes a second of the clients");
+  app.add_option("--only", options.only, "only contestants whose name begins so; redis-cli in any case");
+  app.add_option("--benchmark_out", options.out, "keep all figures here, as JSON");
+  app.add_option("--benchmark_out_format")->description("for likeness with Google Benchmark: json");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& problem) {
+    std::exit(app.exit(problem));
+  }
+  options.workload.version = rig::version_named(options.server);
+  return options;
+}
+
+void print_settings(const Options& options, const std::vector<Row>& rows) {
+  const auto& work = options.workload;
+  fmt::print(
+      "{} {}.{}.{}: 3 primaries and an empty one; {} strings of {} bytes; clients write {:.0f} a second\n"
+      "{} rounds, each contestant once a round on a fresh cluster; load average {}\n",
+      work.version.product, work.version.major, work.version.minor, work.version.patch, work.keys,
+      work.value_bytes, work.operations_per_second, options.rounds, load_average());
+  for (const auto& row : rows) fmt::print("  {}: {}\n", row.contestant.name, row.contestant.settings);
+}
+
+// Each round begins with another one, so that nobody always comes first.
+void race(const Options& options, std::vector<Row>& rows) {
+  for (int round = 0; round < options.rounds; ++round) {
+    for (std::size_t turn = 0; turn < rows.size(); ++turn) {
+      auto& row = rows[(turn + static_cast<std::size_t>(round)) % rows.size()];
+      row.runs.push_back(compete(row.contestant, options.workload));
+      const auto& run = row.runs.back();
+      fmt::print("round {}: {:<24} {} keys in {:.2f} s, p99.9 {:.2f} ms; load {}\n", round + 1, run.name,
+                 run.keys, run.moving_seconds, static_cast<double>(run.clients.p999) / 1e3, load_average());
+      std::fflush(stdout);
+    }
+  }
+}
+
+int bench(const Options& options) {
+  auto rows = contestants();
+  std::erase_if(rows, [&](const Row& row) {
+    return row.contestant.name != rows.front().contestant.name &&
+           !row.contestant.name.starts_with(options.only);
+  });
+  print_settings(options, rows);
+  race(options, rows);
+  fmt::print("\n{}\n", table(rows));
+  for (const auto& claim : claims(rows))
+    fmt::print("{}: {}\n", claim.met ? "met" : "NOT MET", claim.sentence);
+  if (!options.out.empty()) write_json(options.out, rows, options.workload);
+  return 0;
+}
+
+}  // namespace
+}  // namespace rebalance
+
+int main(int argc, char** argv) {
+  try {
+    return rebalance::bench(rebalance::parse(argc, argv));
+  } catch (const std::exception& problem) {
+    fmt::print(stderr, "bench: {}\n", problem.what());
+    return 1;
+  }
+}

@@ -1,0 +1,48 @@
+// One run of a tool that spreads the slots of three primaries over a fourth, with clients at work meanwhile.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "rig/cluster.h"
+#include "rig/writer.h"
+
+namespace rebalance {
+
+struct Contestant {
+  std::string name;
+  std::string settings;            // as the table prints them
+  bool ours = true;                // else redis-cli of the servers' own version
+  std::string goal, spec;          // ours: lines of spec.goal and of spec
+  double wanted = 1;               // ours: times as many keys a second as redis-cli with its defaults
+  std::vector<std::string> words;  // redis-cli: options added to those that every row has
+};
+
+struct Workload {
+  rig::ServerVersion version;
+  std::int64_t keys = 200'000;
+  std::int64_t value_bytes = 1024;
+  double operations_per_second = 2000;  // of clients that write, open loop
+};
+
+struct Measured {
+  std::string name;
+  int slots = 0;
+  std::int64_t keys = 0;      // that the new primary holds afterwards, clients' own included
+  double moving_seconds = 0;  // ours: its own word, first writing command to last agreement. redis-cli: from
+                              // its first slot on, to its end
+  double total_seconds = 0;   // of the process
+  double cpu_seconds = 0;     // user and system
+  std::int64_t peak_bytes = 0;  // resident memory of the process
+  rig::WriterReport clients;    // percentiles while slots moved; not before, not after
+  std::int64_t lost = 0;        // acknowledged writes
+
+  double keys_per_second() const { return static_cast<double>(keys) / moving_seconds; }
+};
+
+// On a cluster of its own, filled afresh with the same data; gone afterwards. Throws when the tool fails or
+// leaves the cluster other than `redis-cli --cluster check` wants it.
+Measured compete(const Contestant& contestant, const Workload& workload);
+
+}  // namespace rebalance
