@@ -48,15 +48,18 @@ TEST(LongTwoPrograms, AStoppedOneWritesNothingAfterItsClaimWasTakenOver) {
   ASSERT_TRUE(wait_for_open_slot(*cluster)) << first->said();
   first->process().signal(SIGSTOP);
 
-  Work other(*cluster);
+  Work other(*cluster, kAtOnce + std::string(kAlone) + "observeSeconds: 120\n");
   other.aim("type: Repair");
-  const auto second = other.run({"--wait", "60"});
-  EXPECT_EQ(second.exit_code, kDone) << second.out;
+  const auto second = other.start({"--wait", "60", "--observe"});
+  ASSERT_TRUE(rig::wait_until([&] { return second->said().find("Observing") != std::string::npos; },
+                              rig::Milliseconds(60'000)))
+      << second->said();
   expect_clean(*cluster);
 
   Untouched untouched(*cluster);
   first->process().signal(SIGCONT);
-  EXPECT_NE(first->exit_code(), kDone) << first->said();
+  EXPECT_EQ(first->exit_code(), kFailed) << first->said();
+  EXPECT_TRUE(second->process().running()) << second->said();
   untouched.expect(first->said());
   expect_clean(*cluster);
   expect_same_data(before, rig::digest(cluster->seed()));
