@@ -7,6 +7,7 @@
 #include <mutex>
 
 #include "migrate/slot_commands.h"
+#include "redis/sizes.h"
 
 namespace rebalance {
 namespace {
@@ -73,6 +74,14 @@ Status NodeLink::try_once() {
   tells_expiry_ = std::atoi(info_field(replies->at(1), "redis_version").c_str()) >= 7;
   connection_ = std::move(*opened);
   return {};
+}
+
+Result<std::map<Slot, Bytes>> NodeLink::biggest_keys(const SlotSet& slots, Bytes threshold) {
+  if (!connected()) return error(ErrorCode::kUnavailable, fmt::format("{} is not connected", where(member_)));
+  TRY(keys, find_big_keys(*connection_, slots, threshold));
+  std::map<Slot, Bytes> biggest;
+  for (const auto& key : keys) biggest[key.slot] = std::max(biggest[key.slot], key.bytes);
+  return biggest;
 }
 
 Result<std::vector<Reply>> NodeLink::send(std::span<const Command> commands, Millis timeout) {

@@ -1,6 +1,7 @@
 // A connection to one member of the cluster that is known to be the right node in the right life.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <span>
 #include <stop_token>
@@ -22,6 +23,8 @@ class NodeLink {
   // Tries `attempts` times with growing pauses while the node is away or loads its data. kUnavailable: away,
   // or it restarted; kConflict: another node answers there; kRefused: credentials.
   Status connect(std::stop_token stop);
+  // find_big_keys() of the node, bytes of the biggest by slot.
+  Result<std::map<Slot, Bytes>> biggest_keys(const SlotSet& slots, Bytes threshold);
   // As Connection::pipeline has it; a broken connection stays broken until connect().
   Result<std::vector<Reply>> send(std::span<const Command> commands, Millis timeout);
 

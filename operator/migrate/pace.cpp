@@ -38,6 +38,10 @@ std::chrono::milliseconds Pace::stall(Bytes bytes) const {
       static_cast<std::int64_t>(static_cast<double>(bytes) / bytes_per_second_ * 1e3));
 }
 
+Bytes Pace::bytes_within(std::chrono::milliseconds stall) const {
+  return static_cast<Bytes>(std::chrono::duration<double>(stall).count() * bytes_per_second_);
+}
+
 Millis Pace::migrate_timeout(Bytes bytes) const {
   return std::clamp<Millis>(stall(bytes) * 4 + 5s, 5s, 10min);
 }

@@ -18,7 +18,8 @@ class Pace {
   void observe(std::int64_t keys, Bytes bytes, std::chrono::microseconds elapsed);
   Bytes chunk_bytes() const { return chunk_; }  // kMinChunk..kMaxChunk
   int chunk_keys() const { return keys_; }
-  std::chrono::milliseconds stall(Bytes bytes) const;  // of one key of that size, as predicted
+  std::chrono::milliseconds stall(Bytes bytes) const;         // of one key of that size, as predicted
+  Bytes bytes_within(std::chrono::milliseconds stall) const;  // the size that stalls so long
   // For MIGRATE's time-out argument, which is for each socket operation: generous, so that only the dead run
   // into it.
   Millis migrate_timeout(Bytes bytes) const;

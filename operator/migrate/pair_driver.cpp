@@ -6,6 +6,8 @@
 #include <utility>
 
 #include "base/log.h"
+#include "migrate/key_list.h"
+#include "migrate/slot_commands.h"
 #include "redis/parse.h"
 
 namespace rebalance {
@@ -50,6 +52,19 @@ Result<MigrateAddress> PairDriver::address() {
   TRY(ports, target_.send(port, 5s));
   if (ports.front().items.size() == 2) address.port = std::stoi(ports.front().items[1].text);
   return address;
+}
+
+Result<std::map<Slot, Bytes>> PairDriver::big_keys_of_long_slots(const SlotSet& slots, Bytes threshold) {
+  std::vector<Command> counts;
+  for_each_slot(slots, [&](Slot slot) { counts.push_back(count_keys(slot)); });
+  TRY(replies, source_.send(counts, 5s));
+  SlotSet large;
+  auto reply = replies.begin();
+  for_each_slot(slots, [&](Slot slot) {
+    if ((reply++)->integer > KeyList::kLongestList) add_slot(large, slot);
+  });
+  if (large.empty()) return std::map<Slot, Bytes>{};
+  return source_.biggest_keys(large, threshold);
 }
 
 // Asks, answers, asks again, until the engine has no more to ask.

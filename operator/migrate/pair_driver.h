@@ -29,6 +29,8 @@ class PairDriver {
 
   // How the source reaches the target; reads the credentials anew.
   Result<MigrateAddress> address();
+  // The biggest keys of at least `threshold` bytes of those slots that are too long to be listed at once.
+  Result<std::map<Slot, Bytes>> big_keys_of_long_slots(const SlotSet& slots, Bytes threshold);
   PairNode source() const { return node(source_); }
   PairNode target() const { return node(target_); }
   const std::optional<Instant>& first_write() const { return first_write_; }

@@ -178,7 +178,8 @@ Status RepairRun::merge(const RepairStep& step) {
                                   {},
                                   {},
                                   job_.options.node_timeout,
-                                  job_.options.attempts},
+                                  job_.options.attempts,
+                                  {}},
                                  pace_);
   return pair.drive(*engine, [](const Progress&) {});
 }

@@ -42,6 +42,7 @@ class BatchRun {
   std::stop_token stop_;
   PairDriver pair_;
   Pace pace_;
+  std::map<Slot, Bytes> biggest_;  // of long slots: GroupJob
   BatchResult result_;
   Progress group_;  // of the group that runs
   Instant started_ = BootClock::now();
@@ -63,6 +64,10 @@ BatchResult BatchRun::run() {
 
 Status BatchRun::move_all() {
   TRY_OK(pair_.connect());
+  // Half of what the engine refuses: the pair may turn out slower than it looks now.
+  TRY(biggest,
+      pair_.big_keys_of_long_slots(job_.batch.slots, pace_.bytes_within(job_.options.node_timeout / 4)));
+  biggest_ = std::move(biggest);
   for (const auto& group : groups()) {
     if (stop_.stop_requested()) return {};
     TRY_OK(move_group(group));
@@ -104,7 +109,7 @@ Status BatchRun::move_group(const Group& group) {
   const auto adopted = group.adopted ? group.slots : SlotSet();
   const auto proven = group.proven ? group.slots : SlotSet();
   const auto engine = make_key_by_key({pair_.source(), pair_.target(), std::move(to), group.slots, adopted,
-                                       proven, job_.options.node_timeout, job_.options.attempts},
+                                       proven, job_.options.node_timeout, job_.options.attempts, biggest_},
                                       pace_);
   auto driven = pair_.drive(*engine, [this](const Progress& progress) {
     report(progress);

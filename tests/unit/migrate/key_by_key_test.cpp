@@ -247,6 +247,51 @@ TEST_F(KeyByKey, AKeyThatGrewAfterTheOpeningClosesItsSlotAgain) {
   EXPECT_EQ(move->done().size(), 19);
 }
 
+// One grows in a slot whose keys move already; half of the node's time-out is 100 MB.
+class KeyThatGrows : public KeyByKey {
+ protected:
+  Drive run(GroupEngine& move, Bytes bytes) {
+    return drive(move, pair, {}, [&, done = false](int, const Ask& ask) mutable {
+      if (pair.target.keys[18].empty() || ask.commands.front()[0] != "MULTI" || std::exchange(done, true))
+        return;
+      pair.source.keys[18]["18:new"] = "x";
+      pair.source.sizes["18:new"] = bytes;
+    });
+  }
+};
+
+TEST_F(KeyThatGrows, MovesWhereItsSlotCannotBeClosedAgain) {
+  const auto move = engine();
+  EXPECT_FALSE(run(*move, 120'000'000).error);
+  EXPECT_EQ(move->done(), group);
+  EXPECT_EQ(pair.target.keys[18]["18:new"], "x");
+}
+
+TEST_F(KeyThatGrows, IsReportedWhereItCouldEndInAFailover) {
+  const auto move = engine();
+  const auto drive = run(*move, 160'000'000);
+  ASSERT_TRUE(drive.error);
+  EXPECT_THAT(drive.error->message, HasSubstr("slots 18 stay open"));
+  EXPECT_EQ(move->done().text(), "0-17,19");
+}
+
+TEST_F(KeyByKey, ALongSlotWithABigKeyBehindWhatIsListedIsNeverOpened) {
+  auto move = make_key_by_key({{pair.source.id, "pod-a", "life-1"},
+                               {pair.target.id, "pod-b", "life-1"},
+                               {},
+                               group,
+                               {},
+                               {},
+                               Millis(5000),
+                               4,
+                               {{6, 300 * kMiB}, {8, 60'000'000}}},
+                              pace);
+  EXPECT_FALSE(drive(*move, pair).error);
+  ASSERT_EQ(move->skipped().size(), 1u);
+  EXPECT_EQ(move->skipped().front().slot, 6);
+  EXPECT_EQ(move->done().size(), 19);
+}
+
 TEST_F(KeyByKey, KeysInOtherDatabasesAreRefusedByName) {
   pair.source.second_database = true;
   const auto run = drive(*engine(), pair);
