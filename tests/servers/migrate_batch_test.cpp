@@ -66,6 +66,23 @@ TEST_P(Migrate, AnExpiryThatAClientSetsMeanwhileStands) {
   for (const auto& key : watched) EXPECT_GT(target.must({"PTTL", key}).integer, 3'600'000);
 }
 
+TEST_P(Migrate, ALongSlotWithAKeyThatStallsTooLongIsNeverOpened) {
+  rig::TestCluster cluster(GetParam(), {.primaries = 2});
+  auto source = cluster.node(0).connect();
+  const auto tag = key_in(5, 0);
+  for (int key = 0; key < 6000; ++key) source.must({"SET", tag + std::to_string(key), "value"});
+  source.must({"SET", tag + "big", std::string(12'000'000, 'x')});
+  auto batch = job(cluster, 0, 1, range(4, 6));
+  batch.options.node_timeout = Millis(500);
+  const auto result = run(batch);
+  EXPECT_EQ(why(result), "");
+  EXPECT_EQ(result.done, slots("4,6"));
+  ASSERT_EQ(result.skipped.size(), 1u);
+  EXPECT_EQ(result.skipped.front().slot, 5);
+  EXPECT_EQ(source.must({"CLUSTER", "COUNTKEYSINSLOT", "5"}).integer, 6001);
+  EXPECT_TRUE(cluster.check().clean) << cluster.check().text;
+}
+
 TEST_P(Migrate, LosesNothingThatIsWrittenMeanwhile) {
   rig::TestCluster cluster(GetParam(), {.primaries = 3});
   rig::fill(cluster.seed(), {.keys = 5000});
