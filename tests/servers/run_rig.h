@@ -82,6 +82,8 @@ class Work {
   rig::Finished run(const std::vector<std::string>& more = {}) const {
     auto finished = rig::run(words(more), {.limit = rig::Milliseconds(200'000)});
     finished.out += finished.err;  // what was said
+    if (const auto at = finished.out.find("\nMoved "); at != std::string::npos)
+      std::cout << finished.out.substr(at + 1, finished.out.find('\n', at + 1) - at);
     return finished;
   }
 
