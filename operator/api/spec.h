@@ -1,7 +1,8 @@
-// What a RedisRebalance asks for: the decoded spec, complete with defaults. crds/ holds the schema and its defaults;
-// these initialisers repeat them, and a test compares the two.
+// What a RedisRebalance asks for: the decoded spec, complete with defaults. crds/ holds the schema and its
+// defaults; these initialisers repeat them, and a test compares the two.
 //
-// Bytes are int64 bytes, percents are integers 0..100 (weights: 100 is one share), times are in the unit of the name.
+// Bytes are int64 bytes, percents are integers 0..100 (weights: 100 is one share), times are in the unit of
+// the name.
 #pragma once
 
 #include <cstdint>
@@ -110,7 +111,7 @@ struct HotSlotsSpec {
 
 struct ColdKeysSpec {
   int idle_seconds = 2592000;
-  bool remove = false;       // action: Delete
+  bool remove = false;  // action: Delete
   bool list_names = false;
 };
 

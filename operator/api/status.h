@@ -38,8 +38,8 @@ struct RebalanceStatus {
   std::string reason;   // CamelCase, from the documented list
   std::string message;  // a sentence that a person can act on
   std::optional<Plan> plan;
-  std::string approved_hash;      // what may be executed; empty: nothing
-  SlotSet moved;                  // slots that this object moved
+  std::string approved_hash;            // what may be executed; empty: nothing
+  SlotSet moved;                        // slots that this object moved
   std::vector<FailureRecord> failures;  // the last ones, oldest first
   int failure_count = 0;
   std::map<PodName, Bytes> peak;    // highest base seen while something ran

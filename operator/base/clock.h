@@ -2,10 +2,9 @@
 // what ran out during a suspend is seen to have run out. Wall time is for people only.
 #pragma once
 
-#include <ctime>
-
 #include <chrono>
 #include <cstdint>
+#include <ctime>
 #include <string>
 
 namespace rebalance {

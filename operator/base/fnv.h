@@ -1,5 +1,5 @@
-// FNV-1a of 64 bits (http://www.isthe.com/chongo/tech/comp/fnv/): the same on every machine and run. Tells texts apart;
-// guards against nobody.
+// FNV-1a of 64 bits (http://www.isthe.com/chongo/tech/comp/fnv/): the same on every machine and run. Tells
+// texts apart; guards against nobody.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,5 @@
-// The one logger: lines on standard error, never a secret (callers pass no credentials, keys' values or payloads).
-// Thread-safe.
+// The one logger: lines on standard error, never a secret (callers pass no credentials, keys' values or
+// payloads). Thread-safe.
 #pragma once
 
 #include <string_view>

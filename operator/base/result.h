@@ -7,7 +7,16 @@
 
 namespace rebalance {
 
-enum class ErrorCode { kInvalidInput, kRefused, kUnavailable, kTimeout, kConflict, kLost, kStopped, kInternal };
+enum class ErrorCode {
+  kInvalidInput,
+  kRefused,
+  kUnavailable,
+  kTimeout,
+  kConflict,
+  kLost,
+  kStopped,
+  kInternal
+};
 
 // `message` says what failed, where and what to do, for a person; `code` is for the program.
 struct Error {
@@ -33,8 +42,8 @@ inline std::unexpected<Error> invalid_input(std::string message) {
   auto& name = *name##_result
 
 // TRY_OK(expression): the same for what gives no value.
-#define TRY_OK(expression)                                                            \
-  do {                                                                                \
+#define TRY_OK(expression)                                                              \
+  do {                                                                                  \
     if (auto status_ = (expression); !status_) return std::unexpected(status_.error()); \
   } while (false)
 

@@ -11,6 +11,7 @@ WorldNode slim(const NodeState& node) {
   row.id = node.id;
   row.pod = node.pod;
   row.run_id = node.run_id;
+  row.functions = node.functions;
   row.role = node.role;
   row.primary = node.primary;
   row.version = node.version;

@@ -15,6 +15,7 @@ struct WorldNode {
   PodName pod;
   std::string run_id;  // another one means another process: a restart
   int restart_count = 0;
+  int functions = 0;  // libraries
   bool oom_killed = false;
   bool deleting = false;
   std::string zone;

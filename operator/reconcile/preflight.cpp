@@ -62,27 +62,46 @@ bool can_read(const Version& target, const Version& source) {
   return payload <= own;
 }
 
-std::vector<Finding> age_findings(const Plan& plan, const World& world) {
-  std::map<PodName, Finding> findings;
+std::optional<Finding> age_finding(const WorldNode& source, const WorldNode& target) {
+  if (can_read(target.version, source.version)) return std::nullopt;
+  return Finding{Severity::kBlocker, "TargetTooOld", target.pod,
+                 fmt::format("{} on {} is too old to read the data of {} ({})", target.version.text(),
+                             target.pod, source.pod, source.version.text()),
+                 "upgrade it first, or move to a node that is not older than the source"};
+}
+
+// Functions do not travel with slots: without them FCALL fails on the target as soon as it owns the first
+// slot.
+std::optional<Finding> functions_finding(const WorldNode& source, const WorldNode& target) {
+  if (target.functions >= source.functions) return std::nullopt;
+  return Finding{Severity::kBlocker, "FunctionsMissing", target.pod,
+                 fmt::format("{} has {} function libraries, {} has {}", target.pod, target.functions,
+                             source.pod, source.functions),
+                 "load them there: FUNCTION DUMP on the one, FUNCTION RESTORE on the other"};
+}
+
+// What stands between the two ends of a pair, once for each target.
+std::vector<Finding> pair_findings(const Plan& plan, const World& world) {
+  std::map<std::pair<PodName, std::string>, Finding> findings;
+  const auto add = [&](std::optional<Finding> finding) {
+    if (finding) findings.emplace(std::pair(finding->where, finding->name), std::move(*finding));
+  };
   for (const auto& batch : plan.batches) {
     const auto* source = world.find(batch.source);
     const auto* target = world.find(batch.target);
-    if (source == nullptr || target == nullptr || can_read(target->version, source->version)) continue;
-    findings[target->pod] = {
-        Severity::kBlocker, "TargetTooOld", target->pod,
-        fmt::format("{} on {} is too old to read the data of {} ({})", target->version.text(), target->pod,
-                    source->pod, source->version.text()),
-        "upgrade it first, or move to a node that is not older than the source"};
+    if (source == nullptr || target == nullptr) continue;
+    add(age_finding(*source, *target));
+    add(functions_finding(*source, *target));
   }
   std::vector<Finding> out;
-  for (auto& [pod, finding] : findings) out.push_back(std::move(finding));
+  for (auto& [key, finding] : findings) out.push_back(std::move(finding));
   return out;
 }
 
 }  // namespace
 
 std::vector<Finding> preflight(const Plan& plan, const World& world, const SafetySpec& safety) {
-  auto findings = age_findings(plan, world);
+  auto findings = pair_findings(plan, world);
   for (const auto& id : touched(plan)) {
     const WorldNode* node = world.find(id);
     if (node == nullptr) continue;  // a missing node is a finding of the cluster already

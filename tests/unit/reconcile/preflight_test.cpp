@@ -39,5 +39,20 @@ TEST(Preflight, ATargetThatCannotReadTheSourcesPayloadsIsABlocker) {
   EXPECT_TRUE(too_old({kValkey, 9, 1, 0}, {kRedis, 8, 6, 0}));
 }
 
+TEST(Preflight, ATargetWithoutTheSourcesFunctionsIsABlocker) {
+  World world;
+  world.nodes = {WorldNode{.id = "a", .pod = "redis-0"}, WorldNode{.id = "b", .pod = "redis-1"}};
+  world.nodes[0].functions = 2;
+  world.nodes[1].functions = 1;
+  Plan plan;
+  plan.batches = {Batch{.source = "a", .target = "b"}};
+  const auto findings = preflight(plan, world, {.replicas = Requirement::kIgnore});
+  ASSERT_EQ(findings.size(), 1U);
+  EXPECT_EQ(findings[0].name, "FunctionsMissing");
+  EXPECT_EQ(findings[0].severity, Severity::kBlocker);
+  world.nodes[1].functions = 2;
+  EXPECT_TRUE(preflight(plan, world, {.replicas = Requirement::kIgnore}).empty());
+}
+
 }  // namespace
 }  // namespace rebalance
