@@ -148,7 +148,8 @@ Measured compete(const Contestant& contestant, const Workload& workload) {
                              .ttl_share = 0,
                              .tag_share = 0,
                              .binary_share = 0});
-  rig::Writer clients(cluster.seed(), {.operations_per_second = workload.operations_per_second});
+  rig::Writer clients(cluster.seed(),
+                      {.operations_per_second = workload.operations_per_second, .threads = workload.clients});
   if (!rig::wait_until([&] { return clients.acknowledged() > 500; }, rig::Milliseconds(20'000)))
     throw std::runtime_error("the clients do not get to work");
   const Told told = contestant.ours ? run_ours(contestant, cluster, folder.path())

@@ -23,7 +23,10 @@ struct Workload {
   rig::ServerVersion version;
   std::int64_t keys = 200'000;
   std::int64_t value_bytes = 1024;
-  double operations_per_second = 2000;  // of clients that write, open loop
+  // Writes of all clients together, open loop. Each client has one command on its way at most: enough of them
+  // that none is late only because of its own command before.
+  double operations_per_second = 1000;
+  int clients = 16;
 };
 
 struct Measured {
