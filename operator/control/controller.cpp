@@ -108,10 +108,13 @@ void Controller::recall() {
   const auto record = decode_record(**text);
   if (!record) return reporter_.event("RecordIgnored", record.error().message);
   if (record->fingerprint != resource_.fingerprint) return;  // of another spec: planned anew
-  const bool wanted = record->approved || resource_.spec.approval.plan_hash == record->plan.hash;
-  if (!wanted) return;
+  const auto& given = resource_.spec.approval.plan_hash;
+  if (!record->approved && !given.empty() && given != record->plan.hash) return;
   status_.plan = record->plan;
-  if (!record->approved) return;
+  if (!record->approved) {
+    return reporter_.event("PlanKept",
+                           fmt::format("plan {} of {} still waits", record->plan.hash, record->when));
+  }
   status_.approved_hash = record->plan.hash;
   recorded_ = true;
   reporter_.event("Resuming",

@@ -38,10 +38,12 @@ void Tally::written(Instant when) {
 
 void Tally::add(const Batch& batch, const BatchResult& result) {
   auto& row = pair({batch.source, batch.target});
-  row.slots_done += result.done.size();
+  SlotSet fresh = result.done;  // a batch that failed late may name a slot twice
+  fresh.remove(moved_);
+  moved_.add(fresh);
+  row.slots_done += fresh.size();
   row.keys_done += result.keys;
   row.bytes_done += result.bytes;
-  slots_ += result.done.size();
   keys_ += result.keys;
   bytes_ += result.bytes;
   if (result.last_agreement)

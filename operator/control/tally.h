@@ -20,7 +20,7 @@ class Tally {
   // Pairs in the plan's order, with what runs now added; rates are over the time since the first write.
   void fill(RunView& view, const std::vector<PairProgress>& running, Instant now) const;
 
-  int slots() const { return slots_; }
+  int slots() const { return moved_.size(); }
   std::int64_t keys() const { return keys_; }
   Bytes bytes() const { return bytes_; }
   double moving_seconds() const;  // first writing command to last agreement, 0 before
@@ -30,7 +30,7 @@ class Tally {
   using Pair = std::pair<NodeId, NodeId>;
   PairView& pair(const Pair& key);
   std::vector<std::pair<Pair, PairView>> pairs_;
-  int slots_ = 0;
+  SlotSet moved_;
   std::int64_t keys_ = 0;
   Bytes bytes_ = 0;
   std::optional<Instant> first_write_, last_agreement_;

@@ -45,15 +45,38 @@ std::optional<Decision> refuse_unsafe(Step& step, const std::vector<Finding>& fi
                                 blocker->evidence, blocker->remedy));
 }
 
-// A plan that was made before and approved is kept as long as no limit was lowered and each of its slots is
-// still at one of its two ends.
-std::optional<std::string> drift(const Plan& plan, const World& world) {
+// What a plan was weighed with may grow or shrink by so much before it counts as another world.
+constexpr double kSizeTolerance = 0.1;
+constexpr Bytes kSizeFloor = kMiB;
+
+std::optional<std::string> lowered_limit(const Plan& plan, const World& world) {
   for (const auto& row : plan.nodes) {
     const WorldNode* node = world.find_pod(row.pod);
     if (node == nullptr || node->limit >= row.limit || node->limit == 0) continue;
     return fmt::format("the limit of {} was lowered from {} to {}", row.pod, human_bytes(row.limit),
                        human_bytes(node->limit));
   }
+  return std::nullopt;
+}
+
+std::optional<std::string> changed_sizes(const Plan& plan, const World& world) {
+  Bytes now = 0;
+  for (const auto& batch : plan.batches) {
+    for (const auto& range : batch.slots.ranges()) {
+      for (int slot = range.first; slot <= range.last; slot++) now += world.sizes.bytes[slot];
+    }
+  }
+  const auto allowed = kSizeFloor + static_cast<Bytes>(kSizeTolerance * static_cast<double>(plan.bytes));
+  if (now <= plan.bytes + allowed && now >= plan.bytes - allowed) return std::nullopt;
+  return fmt::format("its slots held {} and hold {} now", human_bytes(plan.bytes), human_bytes(now));
+}
+
+// A plan that was made before is kept as long as no limit was lowered, its slots weigh about the same, and
+// each is still at one of its two ends. Made anew from the same cluster it would differ in a few slots, since
+// sizes are samples.
+std::optional<std::string> drift(const Plan& plan, const World& world) {
+  if (auto lowered = lowered_limit(plan, world)) return lowered;
+  if (auto changed = changed_sizes(plan, world)) return changed;
   for (const auto& batch : plan.batches) {
     const WorldNode* source = world.find(batch.source);
     const WorldNode* target = world.find(batch.target);
@@ -141,8 +164,6 @@ Decision follow(Step step, const Plan& plan) {
   return begin(std::move(step));
 }
 
-}  // namespace
-
 // What another executor has under way looks like trouble to everybody else: who holds the claim is asked
 // first.
 std::optional<Decision> wait_for_other(Step& step) {
@@ -166,23 +187,32 @@ std::optional<Decision> let_gossip_settle(Step& step) {
   return step.stay("Converging", fmt::format("{}: {}", blocker->where, blocker->evidence), Millis(250));
 }
 
+// The plan that is there already, if it still fits the cluster, else a new one; what was approved is never
+// replaced.
+std::optional<Decision> find_plan(Step& step) {
+  auto& plan = step.status().plan;
+  if (plan) {
+    const auto why = drift(*plan, step.scene.world);
+    if (!why) return std::nullopt;
+    const bool approved =
+        step.status().approved_hash == plan->hash || step.spec.approval.plan_hash == plan->hash;
+    if (approved) return step.enter(State::kPlanStale, "ClusterChanged", *why);
+  }
+  auto made = make_plan(step.scene.world, step.spec, step.notebook().factors);
+  if (!made) return step.enter(State::kRefused, "InvalidGoal", made.error().message);
+  plan = *std::move(made);
+  return std::nullopt;
+}
+
+}  // namespace
+
 Decision prepare(Step step) {
   if (auto repairing = repair_first(step)) return *std::move(repairing);
   if (auto waiting = wait_for_other(step)) return *std::move(waiting);
   if (auto settling = let_gossip_settle(step)) return *std::move(settling);
   if (auto refused = refuse_unsafe(step, step.scene.world.findings)) return *std::move(refused);
-  auto& status = step.status();
-  const bool resumed = status.plan && (status.approved_hash == status.plan->hash ||
-                                       step.spec.approval.plan_hash == status.plan->hash);
-  if (resumed) {
-    if (const auto why = drift(*status.plan, step.scene.world))
-      return step.enter(State::kPlanStale, "ClusterChanged", *why);
-  } else {
-    auto plan = make_plan(step.scene.world, step.spec, step.notebook().factors);
-    if (!plan) return step.enter(State::kRefused, "InvalidGoal", plan.error().message);
-    status.plan = *std::move(plan);
-  }
-  const Plan plan = *status.plan;
+  if (auto stale = find_plan(step)) return *std::move(stale);
+  const Plan plan = *step.status().plan;
   return follow(std::move(step), plan);
 }
 

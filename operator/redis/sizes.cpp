@@ -272,8 +272,11 @@ Calibration calibrate(Connection& connection, const Estimate& estimate, std::int
   if (!counted || *counted < kTellingDataset || estimate.bytes <= 0) return {};
   const double gap = static_cast<double>(*counted) - estimate.bytes;
   const double per_key = gap / static_cast<double>(keys);
-  if (per_key >= 0 && per_key <= kMostOverheadPerKey) return {.per_key = per_key};
-  const double factor = std::clamp(1 + gap / estimate.bytes, 1 / kWorstScale, kWorstScale);
+  // In coarse steps: what the server counts wavers by some KiB from one second to the next, a plan should
+  // not.
+  if (per_key >= 0 && per_key <= kMostOverheadPerKey) return {.per_key = 16 * std::round(per_key / 16)};
+  const double exact = std::clamp(1 + gap / estimate.bytes, 1 / kWorstScale, kWorstScale);
+  const double factor = std::round(exact * 50) / 50;
   const double off = 100 * std::abs(factor - 1);
   return {.factor = factor, .error_percent = off > kOrdinaryGapPercent ? off : 0};
 }

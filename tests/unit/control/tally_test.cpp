@@ -42,6 +42,16 @@ TEST(Tally, AddsUpPairsAndMeasuresFromTheFirstWriteToTheLastAgreement) {
   EXPECT_DOUBLE_EQ(tally.moving_seconds(), 6);
 }
 
+TEST(Tally, CountsASlotThatABatchNamesAgainOnce) {
+  Plan plan;
+  plan.batches = {batch("a", "0-9", 1000)};
+  Tally tally;
+  tally.begin(plan, three_pods());
+  tally.add(plan.batches[0], moved("0-9", 1000, 5));
+  tally.add(plan.batches[0], moved("5-9", 0, 6));
+  EXPECT_EQ(tally.slots(), 10);
+}
+
 TEST(Tally, ShowsWhatRunsOnTopOfWhatIsDone) {
   Plan plan;
   plan.batches = {batch("a", "0-9", 1000), batch("a", "10-19", 1000), batch("b", "20-29", 3000)};

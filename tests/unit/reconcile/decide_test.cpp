@@ -263,6 +263,33 @@ TEST(Decide, ASlotThatWasSkippedIsNotTriedAgainAndIsNamed) {
   EXPECT_THAT(drive.status.message, HasSubstr("a key of 900Mi"));
 }
 
+TEST(Decide, APlanThatWaitsIsKeptWhileSizesWaverAndMadeAnewWhenTheyChange) {
+  Drive drive;
+  drive.resource.spec.approval.mode = ApprovalMode::kManual;
+  drive.once();
+  const std::string hash = drive.status.plan->hash;
+  for (Slot slot = 0; slot < 100; slot++) drive.scene.world.sizes.bytes[slot] += kKiB;
+  drive.once();
+  EXPECT_EQ(drive.status.plan->hash, hash);
+  for (const auto& range : drive.status.plan->batches.front().slots.ranges()) {
+    for (int slot = range.first; slot <= range.last; slot++) drive.scene.world.sizes.bytes[slot] *= 5;
+  }
+  drive.once();
+  EXPECT_NE(drive.status.plan->hash, hash);
+  EXPECT_EQ(drive.status.state, State::kAwaitingApproval) << drive.status.message;
+}
+
+TEST(Decide, ALimitThatWasLoweredMakesAnApprovedPlanStale) {
+  Drive drive;
+  drive.resource.spec.approval.mode = ApprovalMode::kManual;
+  drive.once();
+  drive.resource.spec.approval.plan_hash = drive.status.plan->hash;
+  drive.scene.world.nodes[2].limit /= 2;
+  drive.once();
+  EXPECT_EQ(drive.status.state, State::kPlanStale);
+  EXPECT_THAT(drive.status.message, HasSubstr("redis-2 was lowered from 512.0Mi to 256.0Mi"));
+}
+
 TEST(Decide, BigKeysAreLookedForBeforeTheFirstMoveAndTheirSlotsStay) {
   Drive drive;
   drive.resource.spec.big_keys.action = BigKeyAction::kSkipSlot;
