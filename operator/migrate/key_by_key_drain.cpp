@@ -11,7 +11,8 @@ Step KeyByKey::begin_drain() {
   work_.drain.add(work_.closed);
   work_.drain.add(work_.reopen);
   work_.closed = work_.reopen = {};
-  if (work_.drain.empty()) return work_.tell.empty() ? Step(std::nullopt) : own_source();
+  if (work_.drain.empty() && !work_.tell.empty()) return own_source();
+  if (work_.drain.empty()) return untold_.empty() ? Step(std::nullopt) : tell_others();
   return work_on();
 }
 
@@ -115,7 +116,7 @@ Step KeyByKey::backed_out_target(const Replies& replies) {
     remove_slot(blocked_, slot);
   });
   closing_ = {};
-  return work_.drain.empty() ? told_others() : work_on();
+  return work_.drain.empty() ? tell_others() : work_on();
 }
 
 }  // namespace rebalance::key_by_key

@@ -88,6 +88,7 @@ class KeyByKey final : public GroupEngine {
   Step owned_by_target(const Replies& replies);
   Step own_source();
   Step told_source(const Replies& replies);
+  Step tell_others();
   Step told_others();
   Step back_out();
   Step go_forward(const SlotSet& slots);
@@ -116,6 +117,7 @@ class KeyByKey final : public GroupEngine {
   SlotSet blocked_;  // open, with a key that may not move
   SlotSet forward_;  // keys of it are on the target: it cannot be closed again
   SlotSet closing_;  // confirmed empty: ownership is on its way
+  SlotSet untold_;   // done, but the other primaries have not been told
   std::map<Slot, Bytes> blocking_bytes_;
   Work work_;
   OwnView source_, target_;
