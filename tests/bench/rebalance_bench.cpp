@@ -52,6 +52,7 @@ Options parse(int argc, char** argv) {
   Options options;
   CLI::App app("redis-rebalance against redis-cli --cluster rebalance");
   app.add_option("--server", options.server, "version of servers and redis-cli");
+  app.add_option("--program", options.workload.program, "another build of ours");
   app.add_option("--rounds", options.rounds, "runs of each contestant")->check(CLI::PositiveNumber);
   app.add_option("--keys", options.workload.keys, "strings in the three primaries together");
   app.add_option("--value-bytes", options.workload.value_bytes, "of each string");

@@ -97,11 +97,11 @@ struct Told {
   double moving_seconds = 0;
 };
 
-Told run_ours(const Contestant& contestant, const rig::TestCluster& cluster,
+Told run_ours(const Contestant& contestant, const std::string& program, const rig::TestCluster& cluster,
               const std::filesystem::path& folder) {
   rig::write_manifests(folder / "manifests", cluster,
                        {.goal = contestant.goal, .spec = contestant.spec, .default_limit = kPodLimit});
-  Told told{watch({PROGRAM, "run", "-f", (folder / "manifests").string(), "--state",
+  Told told{watch({program, "run", "-f", (folder / "manifests").string(), "--state",
                    (folder / "state").string(), "-o", "json"},
                   {R"("state":"Rebalancing")", R"("state":"Verifying")"}, folder / "said"),
             0, 0};
@@ -152,7 +152,7 @@ Measured compete(const Contestant& contestant, const Workload& workload) {
                       {.operations_per_second = workload.operations_per_second, .threads = workload.clients});
   if (!rig::wait_until([&] { return clients.acknowledged() > 500; }, rig::Milliseconds(20'000)))
     throw std::runtime_error("the clients do not get to work");
-  const Told told = contestant.ours ? run_ours(contestant, cluster, folder.path())
+  const Told told = contestant.ours ? run_ours(contestant, workload.program, cluster, folder.path())
                                     : run_redis_cli(contestant, cluster, folder.path());
   const auto report = clients.stop(rig::TimeWindow{told.watched.began, told.watched.ended});
   const auto verdict = clients.verify();

@@ -21,6 +21,7 @@ struct Contestant {
 
 struct Workload {
   rig::ServerVersion version;
+  std::string program = PROGRAM;  // ours
   std::int64_t keys = 200'000;
   std::int64_t value_bytes = 1024;
   // Writes of all clients together, open loop. Each client has one command on its way at most: enough of them
