@@ -113,7 +113,7 @@ Step KeyByKey::told_source(const Replies& replies) {
 }
 
 // Once a group: each telling makes every other primary write nodes.conf, and after each four slots it was a
-// fifth of the time. Meanwhile they redirect to the source, which knows better.
+// fifth of all round trips' time on 7.0. Meanwhile they redirect to the source, which knows better.
 Step KeyByKey::tell_others() {
   if (untold_.empty()) return told_others();
   return ask_for_each(Stage::kOwnOthers, Side::kOthers, std::exchange(untold_, {}), "NODE", job_.target.id);
