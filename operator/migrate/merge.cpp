@@ -55,14 +55,14 @@ Step Merge::step(const Event& event) {
     if (trouble->meaning == Failure::kBusyKey) return error(ErrorCode::kConflict, trouble->text);
     return retry(trouble->text);
   }
+  for (const auto& reply : answer.replies) {
+    if (reply.is_error()) return retry(reply.text);
+  }
   if (stage_ == Stage::kList) {
     TRY_OK(keys_.take(answer.replies));
     if (auto next = keys_.next()) return next;
     drain_.add(keys_.found());
     return work_on();
-  }
-  for (const auto& reply : answer.replies) {
-    if (reply.is_error()) return retry(reply.text);
   }
   if (stage_ == Stage::kOpen) return opened(answer);
   done_ = open_;
@@ -70,11 +70,14 @@ Step Merge::step(const Event& event) {
   return std::nullopt;
 }
 
+// The owner is named here first: gossip tells a node nothing of a slot that it marks importing, and one that
+// knows no owner refuses every command on its keys.
 Ask Merge::open(Millis wait) {
   drain_.forget();
   stage_ = Stage::kOpen;
   Ask ask{Side::kSource, {}};
   for_each_slot(open_, [&](Slot slot) {
+    ask.commands.push_back(setslot(slot, "NODE", job_.target.id));
     ask.commands.push_back(setslot(slot, "IMPORTING", job_.target.id));
     ask.commands.push_back(count_keys(slot));
   });
@@ -85,10 +88,10 @@ Ask Merge::open(Millis wait) {
 
 Step Merge::opened(const Answer& answer) {
   std::map<Slot, std::int64_t> counts;
-  std::size_t next = 1;
+  std::size_t next = 2;
   for_each_slot(open_, [&](Slot slot) {
     if (answer.replies[next].integer > 0) counts[slot] = answer.replies[next].integer;
-    next += 2;
+    next += 3;
   });
   if (counts.empty()) return close();
   keys_.start(counts);
@@ -111,10 +114,12 @@ Step Merge::close() {
   return ask;
 }
 
+// kMoved: an owner was named a moment ago, and the source has not heard of it yet ("CLUSTERDOWN Hash slot not
+// served").
 Step Merge::retry(const std::string& text) {
   const auto meaning = classify(text);
-  const bool passes =
-      meaning == Failure::kTransient || meaning == Failure::kUnknown || meaning == Failure::kAtomicTask;
+  const bool passes = meaning == Failure::kTransient || meaning == Failure::kUnknown ||
+                      meaning == Failure::kAtomicTask || meaning == Failure::kMoved;
   if (passes && ++tries_ <= job_.attempts) return open(std::min<Millis>(100ms * (1 << tries_), 5s));
   return error(ErrorCode::kConflict,
                fmt::format("bringing keys of slots {} from {} to their owner {}: {}", job_.slots.text(),
