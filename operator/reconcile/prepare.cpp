@@ -164,13 +164,18 @@ Decision follow(Step step, const Plan& plan) {
   return begin(std::move(step));
 }
 
+// What the nodes say while slots change hands, and for a moment after it.
+bool is_work_in_progress(const Finding& finding) {
+  return finding.name == "OpenSlots" || finding.name == "ViewsDisagree" ||
+         finding.name == "SlotsOwnedTwice" || finding.name == "EqualConfigEpochs";
+}
+
 // What another executor has under way looks like trouble to everybody else: who holds the claim is asked
 // first.
 std::optional<Decision> wait_for_other(Step& step) {
   const Finding* blocker = first_blocker(step.scene.world.findings);
-  const bool may_be_under_way =
-      blocker != nullptr && (blocker->name == "OpenSlots" || blocker->name == "ViewsDisagree");
-  return may_be_under_way ? claim(step) : std::nullopt;
+  const bool known = !step.scene.claimed_by.empty();
+  return known || (blocker != nullptr && is_work_in_progress(*blocker)) ? claim(step) : std::nullopt;
 }
 
 // An executor that was killed an instant ago leaves news that gossip still spreads.
@@ -178,7 +183,7 @@ std::optional<Decision> let_gossip_settle(Step& step) {
   constexpr auto kGossip = std::chrono::seconds(10);
   const Finding* blocker = first_blocker(step.scene.world.findings);
   auto& since = step.notebook().waiting_since;
-  if (blocker == nullptr || blocker->name != "ViewsDisagree") {
+  if (blocker == nullptr || blocker->name == "OpenSlots" || !is_work_in_progress(*blocker)) {
     since.reset();
     return std::nullopt;
   }

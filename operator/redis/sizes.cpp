@@ -18,6 +18,8 @@ constexpr std::int64_t kMostListed = 400;  // keys of one GETKEYSINSLOT when sam
 constexpr std::int64_t kFewestSampled = 3;
 constexpr std::int64_t kListable = 1000;     // keys of a slot that GETKEYSINSLOT may list in full
 constexpr Bytes kTellingDataset = 8 * kMiB;  // below it, buffers and scripts blur what the server counts
+constexpr double kOverheadStep = 16;         // bytes a key
+constexpr double kWaver = 256 * 1024.0;      // bytes in all that tell nothing
 constexpr double kBelievable = 2.0;          // factor between the sum and the server's own count
 constexpr double kWorstScale = 1.5;
 constexpr double kMostOverheadPerKey = 96;  // 60 to 65 on Redis 6.0, 20 to 25 on newer ones
@@ -274,7 +276,8 @@ Calibration calibrate(Connection& connection, const Estimate& estimate, std::int
   const double per_key = gap / static_cast<double>(keys);
   // In coarse steps: what the server counts wavers by some KiB from one second to the next, a plan should
   // not.
-  if (per_key >= 0 && per_key <= kMostOverheadPerKey) return {.per_key = 16 * std::round(per_key / 16)};
+  const double step = std::max(kOverheadStep, kWaver / static_cast<double>(keys));
+  if (per_key >= 0 && per_key <= kMostOverheadPerKey) return {.per_key = step * std::round(per_key / step)};
   const double exact = std::clamp(1 + gap / estimate.bytes, 1 / kWorstScale, kWorstScale);
   const double factor = std::round(exact * 50) / 50;
   const double off = 100 * std::abs(factor - 1);
