@@ -290,7 +290,7 @@ TEST_P(RepairWithReplicas, NoReplicaKeepsAMark) {
   }
 }
 
-TEST_P(RepairWithReplicas, ASourceThatFailedOverHasForgottenTheMove) {
+TEST_P(RepairWithReplicas, LongASourceThatFailedOverHasForgottenTheMove) {
   keys_at_source(6);
   importing(1);
   migrating(1);
