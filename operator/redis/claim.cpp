@@ -12,27 +12,13 @@
 #include <tuple>
 
 #include "base/clock.h"
+#include "redis/text.h"
 
 namespace rebalance {
 namespace {
 
 constexpr std::string_view kPrefix = "redis-rebalance:";
 constexpr Millis kGoneWithin{2000};
-
-std::string_view cut(std::string_view& rest, char separator) {
-  const auto at = rest.find(separator);
-  const auto head = rest.substr(0, at);
-  rest = at == std::string_view::npos ? std::string_view() : rest.substr(at + 1);
-  return head;
-}
-
-template <typename Number>
-std::optional<Number> whole_number(std::string_view text) {
-  Number value{};
-  const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (problem != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  return value;
-}
 
 std::string_view field(std::string_view line, std::string_view name) {
   while (!line.empty()) {

@@ -4,29 +4,16 @@
 #include <charconv>
 #include <optional>
 
+#include "redis/text.h"
+
 namespace rebalance {
 namespace {
 
 // Cuts off and returns what stands before `separator`, or the whole rest.
-std::string_view cut(std::string_view& rest, char separator) {
-  const auto at = rest.find(separator);
-  const auto head = rest.substr(0, at);
-  rest = at == std::string_view::npos ? std::string_view() : rest.substr(at + 1);
-  return head;
-}
-
 std::string_view cut_line(std::string_view& rest) {
   auto line = cut(rest, '\n');
   if (line.ends_with('\r')) line.remove_suffix(1);
   return line;
-}
-
-template <typename Number>
-std::optional<Number> whole_number(std::string_view text) {
-  Number value{};
-  const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (problem != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  return value;
 }
 
 template <typename Number>
