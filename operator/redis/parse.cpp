@@ -1,7 +1,6 @@
 #include "redis/parse.h"
 
 #include <algorithm>
-#include <charconv>
 #include <optional>
 
 #include "redis/text.h"
