@@ -6,8 +6,8 @@
 namespace rebalance {
 
 enum class Failure {
-  kTransient,  // TRYAGAIN, LOADING, NOREPLICAS, UNBLOCKED, a connect from source to target that failed, ...:
-               // back off, look, go on
+  kTransient,  // TRYAGAIN, LOADING, NOREPLICAS, UNBLOCKED, a connect from source to target that failed, a
+               // failover that gossip has not told yet, ...: back off, look, go on
   kUnknown,    // IOERR reading or writing, time-outs: the target may hold copies: look, then decide
   kBusyKey,    // the key is on both sides
   kOutOfMemory,   // the target is full: stop

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/log.h"
+#include "migrate/classify.h"
 #include "migrate/look.h"
 #include "migrate/merge.h"
 #include "migrate/pair_driver.h"
@@ -18,6 +19,12 @@ using Kind = RepairStep::Kind;
 
 // A slot needs three at most: assigned, merged, told. One more shows that nothing is left.
 constexpr int kPasses = 6;
+constexpr int kWatches = 3;
+
+std::unexpected<Error> refusal(const Member& node, const Command& command, const std::string& text) {
+  return error(ErrorCode::kConflict, fmt::format("{} refused CLUSTER {} {}: {}", node.pod, command[1],
+                                                 command.size() > 2 ? command[2] : "", text));
+}
 
 class RepairRun {
  public:
@@ -37,7 +44,7 @@ class RepairRun {
   Status merge(const RepairStep& step);
   Status assign(const RepairStep& step);
   Status notify(const RepairStep& step, const std::vector<Command>& commands);
-  Status tell(const NodeId& node, const std::vector<Command>& commands);
+  Status tell(const NodeId& node, std::vector<Command> commands);
   Status close_intents(const RepairPicture& picture);
   const Member* member(const NodeId& id) const;
   std::vector<Member> others(const RepairStep& step) const;
@@ -81,14 +88,19 @@ Status RepairRun::repair() {
                fmt::format("slots are still odd after {} rounds of repair: look again in a minute", kPasses));
 }
 
-// Open slots that are not ours are watched for a while: a foreign migration shows by its counts.
+// Open slots that are not ours are watched for a while: a foreign migration shows by its counts. Valkey >= 8
+// rewrites marks by itself after a failover, once; a migration goes on changing them.
 Result<RepairPicture> RepairRun::look() {
-  TRY(before, look_for_odd_slots(links_, job_, stop_));
-  if (!job_.everything || before.slots.empty() || !result_.steps.empty()) return before;
-  pause_for(job_.watch, stop_);
-  TRY(after, look_for_odd_slots(links_, job_, stop_));
-  after.live = changed(before, after);
-  return after;
+  TRY(picture, look_for_odd_slots(links_, job_, stop_));
+  if (!job_.everything || picture.slots.empty() || !result_.steps.empty()) return picture;
+  for (int watch = 0; watch < kWatches; ++watch) {
+    pause_for(job_.watch, stop_);
+    TRY(after, look_for_odd_slots(links_, job_, stop_));
+    after.live = changed(picture, after);
+    picture = std::move(after);
+    if (picture.live.empty()) break;
+  }
+  return picture;
 }
 
 SlotSet RepairRun::changed(const RepairPicture& before, const RepairPicture& after) const {
@@ -200,21 +212,28 @@ Status RepairRun::assign(const RepairStep& step) {
   return tell(step.target, commands);
 }
 
-Status RepairRun::tell(const NodeId& node, const std::vector<Command>& commands) {
+// What a node cannot do yet (gossip still has to tell it of a failover) is asked again; only what was refused,
+// since most of these commands fail when repeated.
+Status RepairRun::tell(const NodeId& node, std::vector<Command> commands) {
   const auto link =
       std::ranges::find_if(links_, [&](const NodeLink& known) { return known.member().id == node; });
   if (link == links_.end())
     return error(ErrorCode::kInternal, fmt::format("node {} is not among those to repair", node));
-  TRY_OK(hooks_.gate.may_write());
-  if (!link->connected()) TRY_OK(link->connect(stop_));
-  TRY(replies, link->send(commands, 10s));
-  for (std::size_t i = 0; i < replies.size(); ++i) {
-    if (!replies[i].is_error()) continue;
-    return error(ErrorCode::kConflict,
-                 fmt::format("{} refused CLUSTER {} {}: {}", link->member().pod, commands[i][1],
-                             commands[i].size() > 2 ? commands[i][2] : "", replies[i].text));
+  for (int tries = 1;; ++tries) {
+    TRY_OK(hooks_.gate.may_write());
+    if (!link->connected()) TRY_OK(link->connect(stop_));
+    TRY(replies, link->send(commands, 10s));
+    std::vector<Command> again;
+    for (std::size_t i = 0; i < replies.size(); ++i) {
+      if (!replies[i].is_error()) continue;
+      if (classify(replies[i].text) != Failure::kTransient || tries > job_.options.attempts)
+        return refusal(link->member(), commands[i], replies[i].text);
+      again.push_back(commands[i]);
+    }
+    if (again.empty()) return {};
+    commands = std::move(again);
+    pause_for(std::min<Millis>(100ms * (1 << tries), 5s), stop_);
   }
-  return {};
 }
 
 // What is sound again needs no intent.

@@ -290,7 +290,7 @@ TEST_P(RepairWithReplicas, NoReplicaKeepsAMark) {
   }
 }
 
-TEST_P(RepairWithReplicas, LongASourceThatFailedOverHasForgottenTheMove) {
+TEST_P(RepairWithReplicas, ASourceThatFailedOverHasForgottenTheMove) {
   keys_at_source(6);
   importing(1);
   migrating(1);

@@ -45,6 +45,9 @@ TEST(Classify, KnowsTheServersWords) {
       {"ERR Slot import in progress.", Failure::kAtomicTask},
       {"ERR Slot export in progress.", Failure::kAtomicTask},
       {"TRYAGAIN Multiple keys request during rehashing of slot", Failure::kTransient},
+      {"ERR Target node is not a master", Failure::kTransient},
+      {"ERR Unknown node 11d077092e226ac21571f4a125634c2eca6a7938", Failure::kTransient},
+      {"ERR I don't know about node 11d077092e226ac21571f4a125634c2eca6a7938", Failure::kTransient},
       {"ERR unknown command 'MIGRATE'", Failure::kFatal},
   };
   for (const auto& row : rows) EXPECT_EQ(classify(row.text), row.meaning) << row.text;
