@@ -78,8 +78,11 @@ void Executor::work(const BatchJob& job, std::stop_token stop) {
   const auto before = used_now(job.target);
   const BatchResult result = run_batch(job, hooks(), stop);
   BatchEnd end = told(job, result);
-  const auto after = settled(job.target, stop);
-  settled(job.source, stop);
+  std::optional<MemoryReading> after;
+  {
+    const std::jthread beside([&] { settled(job.source, stop); });
+    after = settled(job.target, stop);
+  }
   if (before && after) end.grown = after->used - *before;
   {
     const std::scoped_lock lock(mutex_);
