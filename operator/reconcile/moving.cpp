@@ -43,6 +43,10 @@ bool exclude_each_other(const Batch& a, const Batch& b) {
   return same_pair || a.source == b.target || a.target == b.source;
 }
 
+// A target serves one source's MIGRATE at a time, and a source serves nobody while its own waits: a third one
+// adds little speed and much waiting of clients (docs/benchmarks.md).
+constexpr int kPairsToOneTarget = 2;
+
 // Starts, in the plan's order, what the gate allows beside what runs. Where
 // a batch does not fit yet, later ones to the same target wait behind it, so that its room is not given away.
 struct Starter {
@@ -60,7 +64,8 @@ struct Starter {
     const bool full = std::ssize(running) >= step.spec.batch.parallel_pairs;
     const bool busy =
         std::ranges::any_of(running, [&](const Batch& other) { return exclude_each_other(batch, other); });
-    if (full || busy || std::ranges::count(blocked, batch.target) > 0) return;
+    const bool crowded = std::ranges::count(running, batch.target, &Batch::target) >= kPairsToOneTarget;
+    if (full || busy || crowded || std::ranges::count(blocked, batch.target) > 0) return;
     if (auto no = judge(step.scene.world, batch, reserved, step.spec, step.notebook().factors)) {
       blocked.push_back(batch.target);
       if (!refusal) refusal = std::move(no);

@@ -44,8 +44,15 @@ std::vector<Row> contestants() {
             1,
             {"--cluster-pipeline", "100"}},
            {}},
-          {{"key by key", "default spec", true, "type: Balance", kAlone, kKeyByKeyWanted, {}}, {}},
-          {{"key by key, one pair", "batch.parallelPairs 1", true, "type: Balance", one_pair, 1, {}}, {}}};
+          {{"key by key", "default spec", true, "type: Balance", kAlone, 1, {}}, {}},
+          {{"key by key, one pair",
+            "batch.parallelPairs 1",
+            true,
+            "type: Balance",
+            one_pair,
+            kKeyByKeyWanted,
+            {}},
+           {}}};
 }
 
 Options parse(int argc, char** argv) {
