@@ -41,7 +41,7 @@ class Transport {
   // kInvalidInput: the answer is larger than allowed.
   virtual Result<HttpResponse> send(const HttpRequest& request, std::stop_token stop) = 0;
 
-  // Gives each line of a 200's body, without its newline, as soon as it is whole, on the caller's thread;
+  // Gives each line of a 200's body, without its newline, as soon as it is whole, one after the other;
   // returns when the server ends the stream, or `line` returns false. Silence for `idle` is kTimeout.
   virtual Result<HttpResponse> stream(const HttpRequest& request, Millis idle,
                                       const std::function<bool(std::string_view)>& line,
