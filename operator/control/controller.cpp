@@ -268,7 +268,7 @@ void Controller::begin_watching() {
           return batch.source == node.id || batch.target == node.id || batch.target == node.primary;
         });
     if (touched)
-      watched.push_back({node.id, node.pod, observer_.access(node.pod, "redis-rebalance-look"),
+      watched.push_back({node.id, node.pod, observer_.access(node.pod, kLookName),
                          walls_of(node, resource_.spec.headroom)});
   }
   sampler_ = std::make_unique<Sampler>(std::move(watched));

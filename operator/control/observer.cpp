@@ -9,8 +9,6 @@
 namespace rebalance {
 namespace {
 
-constexpr const char* kLookName = "redis-rebalance-look";  // no claim: it writes nothing
-
 void add(SlotSizes& all, const SlotSizes& node, const SlotSet& slots) {
   for (const auto& range : slots.ranges()) {
     for (int slot = range.first; slot <= range.last; slot++) {

@@ -11,6 +11,9 @@
 
 namespace rebalance {
 
+// CLIENT SETNAME of connections that only read: no claim.
+inline constexpr const char* kLookName = "redis-rebalance-look";
+
 class Observer {
  public:
   Observer(std::vector<PodState> pods, const ClusterSpec& cluster, SecretReader secrets);
