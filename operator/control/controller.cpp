@@ -60,12 +60,12 @@ int exit_code(State state, const std::string& reason) {
 
 }  // namespace
 
-Controller::Controller(RedisRebalance resource, Observer observer, std::unique_ptr<StateFolder> folder,
-                       std::unique_ptr<FileJournal> journal, RunOptions options, Reporter& reporter,
+Controller::Controller(RedisRebalance resource, Observer observer, std::unique_ptr<DocumentStore> documents,
+                       std::unique_ptr<Journal> journal, RunOptions options, Reporter& reporter,
                        std::stop_token stop)
     : resource_(std::move(resource)),
       observer_(std::move(observer)),
-      folder_(std::move(folder)),
+      documents_(std::move(documents)),
       journal_(std::move(journal)),
       options_(std::move(options)),
       reporter_(reporter),
@@ -103,7 +103,7 @@ Summary Controller::run() {
 }
 
 void Controller::recall() {
-  const auto text = folder_->get(kRecord);
+  const auto text = documents_->get(kRecord);
   if (!text || !*text) return;
   const auto record = decode_record(**text);
   if (!record) return reporter_.event("RecordIgnored", record.error().message);
@@ -253,11 +253,12 @@ void Controller::repair(bool whole_cluster) {
 // Intent before effect: the approved plan is on disk before the first batch starts, and gone once it is done.
 // One that waits for approval is kept too, since what is approved is that very plan.
 Status Controller::keep_record() {
-  if (is_final(status_.state)) return recorded_ ? folder_->remove(kRecord) : Status{};
-  if (status_.state == State::kAwaitingApproval) return keep_plan(*folder_, resource_, *status_.plan, false);
+  if (is_final(status_.state)) return recorded_ ? documents_->remove(kRecord) : Status{};
+  if (status_.state == State::kAwaitingApproval)
+    return keep_plan(*documents_, resource_, *status_.plan, false);
   if (recorded_ || status_.approved_hash.empty() || status_.state != State::kRebalancing) return {};
   recorded_ = true;
-  return keep_plan(*folder_, resource_, *status_.plan, true);
+  return keep_plan(*documents_, resource_, *status_.plan, true);
 }
 
 void Controller::begin_watching() {

@@ -13,17 +13,15 @@
 #include "control/run.h"
 #include "control/sampler.h"
 #include "control/tally.h"
-#include "journal/file_journal.h"
-#include "journal/state_folder.h"
+#include "journal/journal.h"
 #include "reconcile/decide.h"
 
 namespace rebalance {
 
 class Controller {
  public:
-  Controller(RedisRebalance resource, Observer observer, std::unique_ptr<StateFolder> folder,
-             std::unique_ptr<FileJournal> journal, RunOptions options, Reporter& reporter,
-             std::stop_token stop);
+  Controller(RedisRebalance resource, Observer observer, std::unique_ptr<DocumentStore> documents,
+             std::unique_ptr<Journal> journal, RunOptions options, Reporter& reporter, std::stop_token stop);
 
   Summary run();
 
@@ -46,8 +44,8 @@ class Controller {
 
   RedisRebalance resource_;
   Observer observer_;
-  std::unique_ptr<StateFolder> folder_;
-  std::unique_ptr<FileJournal> journal_;
+  std::unique_ptr<DocumentStore> documents_;
+  std::unique_ptr<Journal> journal_;
   RunOptions options_;
   Reporter& reporter_;
   std::stop_token stop_;

@@ -2,6 +2,7 @@
 
 #include "control/controller.h"
 #include "control/plan_record.h"
+#include "journal/state_folder.h"
 
 namespace rebalance {
 namespace {
@@ -28,8 +29,9 @@ Result<std::unique_ptr<Controller>> make_controller(ObjectStore& store, const Ru
   TRY(objects, store.load());
   const auto& resource = objects.resource;
   TRY(folder, StateFolder::open(state_folder_path(options.state_folder, resource)));
-  TRY(journal, FileJournal::open(*folder));
-  Observer observer(objects.pods, resource.spec.cluster, reader(store, resource.name_space));
+  TRY(journal, Journal::open(*folder));
+  Observer observer([pods = objects.pods] { return pods; }, resource.spec.cluster,
+                    reader(store, resource.name_space));
   return std::make_unique<Controller>(resource, std::move(observer), std::move(folder), std::move(journal),
                                       options, reporter, stop);
 }
@@ -41,7 +43,8 @@ Result<Survey> survey(ObjectStore& store) {
   Survey survey;
   survey.resource = objects.resource;
   survey.pods = objects.pods;
-  Observer observer(objects.pods, objects.resource.spec.cluster, reader(store, objects.resource.name_space));
+  Observer observer([&] { return objects.pods; }, objects.resource.spec.cluster,
+                    reader(store, objects.resource.name_space));
   survey.cluster = observer.look();
   const SlotSizes sizes = observer.measure(survey.cluster);
   survey.world = make_world(survey.cluster, objects.pods, sizes);
