@@ -154,6 +154,7 @@ Scene Controller::scene() {
   scene.repair_error = repair_error_;
   scene.repaired = repaired_;
   scene.stop_asked = stop_.stop_requested();
+  scene.close_asked = options_.close_only;
   scene.observe_asked = options_.observe;
   scene.now = BootClock::now();
   scene.wall_time = rfc3339(std::chrono::system_clock::now());

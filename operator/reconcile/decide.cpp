@@ -93,6 +93,7 @@ Decision decide(const RedisRebalance& resource, const RebalanceStatus& status, c
   if (is_final(status.state)) return step.decision;
   take_in(step);
   if (scene.stop_asked) return stop(std::move(step));
+  if (scene.close_asked) return close_only(std::move(step));
   switch (status.state) {
     case State::kPlanning:
     case State::kAwaitingApproval:

@@ -44,6 +44,7 @@ struct Scene {
   std::optional<Error> repair_error;  // of the last RepairOpen
   bool repaired = false;              // a RepairOpen ended since the last decision
   bool stop_asked = false;
+  bool close_asked = false;    // the resource is going away: finish what is open, start nothing
   bool observe_asked = false;  // stay in Observing for spec.observeSeconds
   Instant now{};
   std::string wall_time;  // now as RFC 3339, for people

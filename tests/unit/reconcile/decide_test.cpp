@@ -220,6 +220,53 @@ TEST(Decide, WhatTheJournalHoldsOpenIsRepairedBeforeAnythingElse) {
   EXPECT_EQ(count<RepairOpen>(drive.last), 1);
 }
 
+TEST(Decide, WhatGoesAwayClosesWhatIsOpenAndStartsNothing) {
+  Drive drive;
+  drive.scene.close_asked = true;
+  drive.scene.journal_slots = SlotSet::parse("5").value();
+  drive.once();
+  EXPECT_EQ(count<TakeClaim>(drive.last), 1);
+  drive.obey();
+  drive.once();
+  EXPECT_EQ(count<RepairOpen>(drive.last), 1);
+  drive.obey();
+  drive.once();
+  EXPECT_EQ(drive.status.reason, "Stopped");
+  EXPECT_FALSE(drive.status.plan);
+}
+
+TEST(Decide, WhatGoesAwayWithNothingOpenNeedsNoClaim) {
+  Drive drive;
+  drive.scene.close_asked = true;
+  drive.once();
+  EXPECT_EQ(drive.status.reason, "Stopped");
+  EXPECT_TRUE(drive.last.actions.empty());
+}
+
+TEST(Decide, APodThatIsBeingDeletedStopsWhatRunsAndLetsNothingStart) {
+  Drive drive;
+  drive.until(State::kRebalancing);
+  drive.once();
+  drive.scene.running = {std::get<StartBatch>(drive.last.actions.front()).batch};
+  drive.scene.world.nodes[2].deleting = true;
+  drive.once();
+  EXPECT_EQ(count<StopBatches>(drive.last), 1);
+  EXPECT_EQ(drive.status.reason, "PodDeleting");
+  drive.scene.running.clear();
+  drive.once();
+  EXPECT_TRUE(drive.last.actions.empty());
+  EXPECT_THAT(drive.status.message, HasSubstr("redis-2"));
+}
+
+TEST(Decide, AtMostTwoSourcesMoveIntoOneTarget) {
+  Drive drive;
+  drive.scene.world.nodes = {primary(0, "0-5460"), primary(1, "5461-10922"), primary(2, "10923-16383"),
+                             primary(3, "")};
+  drive.until(State::kRebalancing);
+  drive.once();
+  EXPECT_EQ(count<StartBatch>(drive.last), 2);
+}
+
 TEST(Decide, ARestartInTheMiddleStopsRepairsAndAsksAPerson) {
   Drive drive;
   drive.until(State::kRebalancing);
