@@ -29,7 +29,7 @@ RunOrder leave(const KnownObject& object, const LocalRun& run) {
 
 }  // namespace
 
-RunOrder supervise(const KnownObject& object, const LocalRun& run, const Surroundings& around) {
+RunOrder supervise(const KnownObject& object, const LocalRun& run, const Installation& around) {
   if (run.active && (!object.exists || run.uid != object.uid))
     return stop(run, "Deleted", "the RedisRebalance is gone");
   if (!object.exists) return {Verb::kForget, {}, {}};

@@ -48,12 +48,12 @@ struct RunOrder {
   std::string why;     // a sentence for a person
 };
 
-struct Surroundings {
+struct Installation {
   std::string held;  // the installation's hold: who asked and why; empty: none
   bool room = true;  // another cluster may move
 };
 
 // What ended stays ended until the spec changes; another uid under the same name is another object.
-RunOrder supervise(const KnownObject& object, const LocalRun& run, const Surroundings& around);
+RunOrder supervise(const KnownObject& object, const LocalRun& run, const Installation& around);
 
 }  // namespace rebalance

@@ -10,7 +10,7 @@ using Verb = RunOrder::Verb;
 struct Situation {
   KnownObject object{true, "uid-1", 3, false, true, State::kPlanning, 0};
   LocalRun run;
-  Surroundings around;
+  Installation around;
 
   Situation& running(std::int64_t generation = 3) {
     run.active = true;
