@@ -143,6 +143,7 @@ std::optional<Decision> treat_big_keys(Step& step) {
 
 Decision begin(Step step) {
   for (const auto& node : step.scene.world.nodes) step.notebook().run_ids[node.pod] = node.run_id;
+  if (step.status().execution_started.empty()) step.status().execution_started = step.scene.wall_time;
   step.decision.requeue = Millis(0);
   return step.enter(State::kRebalancing, "Moving", "moving slots");
 }
