@@ -8,13 +8,6 @@
 namespace rebalance {
 namespace {
 
-State state_named(const std::string& name) {
-  for (int i = 0; i <= static_cast<int>(State::kFailed); ++i) {
-    if (name == state_name(static_cast<State>(i))) return static_cast<State>(i);
-  }
-  return State::kPlanning;
-}
-
 std::int64_t number_at(const YamlNode& node, std::initializer_list<std::string_view> path) {
   const auto* found = node.at(path);
   return found == nullptr ? 0 : found->integer;
@@ -34,7 +27,7 @@ Result<StoredRebalance> decode_stored_rebalance(std::string_view json) {
   if (const auto* finalizers = object.at({"metadata", "finalizers"})) {
     for (const auto& finalizer : finalizers->items) stored.finalizers.push_back(finalizer.text);
   }
-  stored.state = state_named(object.text_at({"status", "state"}));
+  stored.state = state_of_name(object.text_at({"status", "state"})).value_or(State::kPlanning);
   stored.observed_generation = number_at(object, {"status", "observedGeneration"});
   stored.execution_started = object.text_at({"status", "executionStarted"});
   if (auto decoded = decode_rebalance(object, stored.name)) {

@@ -47,6 +47,8 @@ struct Overloaded : Handlers... {
 };
 
 int exit_code(State state, const std::string& reason) {
+  if (reason == "Stopped") return kStoppedCode;
+  if (reason == "ClaimLost") return kFailedCode;
   switch (state) {
     case State::kSucceeded: return kDone;
     case State::kAwaitingApproval: return kAwaitingApprovalCode;
@@ -54,19 +56,20 @@ int exit_code(State state, const std::string& reason) {
     case State::kPlanStale: return kRefusedCode;
     case State::kWaiting: return kRefusedCode;
     case State::kFailed: return kFailedCode;
-    default: return reason == "Stopped" ? kStoppedCode : kBug;
+    default: return kBug;
   }
 }
 
 }  // namespace
 
-Controller::Controller(RedisRebalance resource, Observer observer, std::unique_ptr<DocumentStore> documents,
-                       std::unique_ptr<Journal> journal, RunOptions options, Reporter& reporter,
-                       std::stop_token stop)
+Controller::Controller(RedisRebalance resource, Observer observer, DocumentStore& documents,
+                       std::unique_ptr<Journal> journal, ClusterLease* lease, RunOptions options,
+                       Reporter& reporter, std::stop_token stop)
     : resource_(std::move(resource)),
       observer_(std::move(observer)),
-      documents_(std::move(documents)),
+      documents_(documents),
       journal_(std::move(journal)),
+      lease_(lease),
       options_(std::move(options)),
       reporter_(reporter),
       stop_(std::move(stop)),
@@ -90,8 +93,9 @@ Summary Controller::run() {
       status_.reason = "StateFolder";
       status_.message = kept.error().message;
     }
+    reporter_.status(status_, world_, cluster_);
+    if (status_.reason == "Stopped" || status_.reason == "ClaimLost") break;
     if (is_final(status_.state) || status_.state == State::kAwaitingApproval) break;
-    if (status_.reason == "Stopped") break;
     for (const auto& action : decision.actions) act(action);
     if (waiting_for_claim_ &&
         BootClock::now() - *waiting_for_claim_ > std::chrono::seconds(options_.wait_seconds))
@@ -103,7 +107,7 @@ Summary Controller::run() {
 }
 
 void Controller::recall() {
-  const auto text = documents_->get(kRecord);
+  const auto text = documents_.get(kRecord);
   if (!text || !*text) return;
   const auto record = decode_record(**text);
   if (!record) return reporter_.event("RecordIgnored", record.error().message);
@@ -147,6 +151,7 @@ Scene Controller::scene() {
   scene.open_slots = open_slots(cluster_);
   for (const auto& intent : journal_->intents()) scene.journal_slots.add(intent.slots);
   scene.claim_held = keeper_ != nullptr;
+  if (keeper_) scene.claim_lost = gate_.lost();
   scene.claimed_by = claimed_by_;
   scene.running = executor_.running();
   scene.ended = ended_;
@@ -186,10 +191,21 @@ void Controller::act(const Action& action) {
              action);
 }
 
-void Controller::take_claim() {
+// The leases first: they say without a fight who works here. The claim on the servers is what fences.
+Result<std::unique_ptr<ClaimKeeper>> Controller::claim_all() {
+  std::vector<NodeId> ids;
   std::vector<ConnectOptions> nodes;
-  for (const auto& node : cluster_.nodes) nodes.push_back(observer_.access(node.pod, ""));
-  auto taken = ClaimKeeper::take(nodes, gate_);
+  for (const auto& node : cluster_.nodes) {
+    ids.push_back(node.id);
+    nodes.push_back(observer_.access(node.pod, ""));
+  }
+  if (lease_ != nullptr) TRY_OK(lease_->acquire(ids));
+  gate_.follow(lease_);
+  return ClaimKeeper::take(nodes, gate_);
+}
+
+void Controller::take_claim() {
+  auto taken = claim_all();
   if (taken) {
     keeper_ = *std::move(taken);
     claimed_by_.clear();
@@ -254,12 +270,12 @@ void Controller::repair(bool whole_cluster) {
 // Intent before effect: the approved plan is on disk before the first batch starts, and gone once it is done.
 // One that waits for approval is kept too, since what is approved is that very plan.
 Status Controller::keep_record() {
-  if (is_final(status_.state)) return recorded_ ? documents_->remove(kRecord) : Status{};
+  if (is_final(status_.state)) return recorded_ ? documents_.remove(kRecord) : Status{};
   if (status_.state == State::kAwaitingApproval)
-    return keep_plan(*documents_, resource_, *status_.plan, false);
+    return keep_plan(documents_, resource_, *status_.plan, false);
   if (recorded_ || status_.approved_hash.empty() || status_.state != State::kRebalancing) return {};
   recorded_ = true;
-  return keep_plan(*documents_, resource_, *status_.plan, true);
+  return keep_plan(documents_, resource_, *status_.plan, true);
 }
 
 void Controller::begin_watching() {

@@ -23,7 +23,7 @@ class StateFolder : public DocumentStore {
   StateFolder& operator=(const StateFolder&) = delete;
 
   Status put(std::string_view name, std::string_view text) override;
-  Result<std::optional<std::string>> get(std::string_view name) const override;
+  Result<std::optional<std::string>> get(std::string_view name) override;
   Status remove(std::string_view name) override;
   const std::string& path() const override { return path_; }
 

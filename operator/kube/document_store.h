@@ -16,7 +16,7 @@ class DocumentStore {
 
   // Durable when it returns: after a crash at any instant there is the old or the new document.
   virtual Status put(std::string_view name, std::string_view text) = 0;
-  virtual Result<std::optional<std::string>> get(std::string_view name) const = 0;  // nullopt: never put
+  virtual Result<std::optional<std::string>> get(std::string_view name) = 0;  // nullopt: never put
   virtual Status remove(std::string_view name) = 0;
   virtual const std::string& path() const = 0;  // where they are, for a person
 };

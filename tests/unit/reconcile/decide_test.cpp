@@ -220,6 +220,21 @@ TEST(Decide, WhatTheJournalHoldsOpenIsRepairedBeforeAnythingElse) {
   EXPECT_EQ(count<RepairOpen>(drive.last), 1);
 }
 
+TEST(Decide, AClaimThatIsLostStopsWhatRunsAndEndsTheRunWithoutAFailure) {
+  Drive drive;
+  drive.until(State::kRebalancing);
+  drive.once();
+  const Batch batch = std::get<StartBatch>(drive.last.actions.front()).batch;
+  drive.scene.running = {batch};
+  drive.scene.claim_lost = "another operator has it";
+  drive.once();
+  EXPECT_EQ(count<StopBatches>(drive.last), 1);
+  drive.scene.running.clear();
+  drive.once();
+  EXPECT_EQ(drive.status.reason, "ClaimLost");
+  EXPECT_EQ(drive.status.state, State::kRebalancing) << "it goes on when the cluster is claimed again";
+}
+
 TEST(Decide, WhatGoesAwayClosesWhatIsOpenAndStartsNothing) {
   Drive drive;
   drive.scene.close_asked = true;
