@@ -8,6 +8,7 @@ find_package(nlohmann_json 3.11 REQUIRED)
 find_package(yaml-cpp 0.7 REQUIRED)
 find_package(CLI11 2.1 REQUIRED)
 find_package(valijson REQUIRED)
+find_package(cpprestsdk 2.10.18 REQUIRED)
 
 # yaml-cpp renamed its target in 0.8.
 add_library(yaml-cpp-any INTERFACE)

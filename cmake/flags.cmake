@@ -13,7 +13,7 @@ if(CMAKE_BUILD_TYPE MATCHES "Rel")
   target_compile_options(house_flags INTERFACE -D_FORTIFY_SOURCE=2)
 endif()
 target_compile_definitions(house_flags INTERFACE _GLIBCXX_ASSERTIONS)
-target_link_options(house_flags INTERFACE -Wl,-z,relro,-z,now)
+target_link_options(house_flags INTERFACE -Wl,-z,relro,-z,now,--as-needed)
 
 set(SANITIZE "" CACHE STRING "asan (with UBSan), tsan, or empty")
 if(SANITIZE STREQUAL "asan")

@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <array>
 
+#include "base/base64.h"
+
 namespace rebalance {
 namespace {
 
@@ -193,33 +195,6 @@ Result<PodState> decode_checked(const YamlNode& pod, const ClusterSpec& cluster)
   state.ready = !state.ip.empty() && (is_ready(pod) || !knows_ready(pod));
   read_restarts(pod, state);
   return state;
-}
-
-int base64_value(char c) {
-  constexpr std::string_view kAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  const auto found = kAlphabet.find(c);
-  return found == std::string_view::npos ? -1 : static_cast<int>(found);
-}
-
-// Line breaks are let pass, as Go's decoder does.
-std::optional<std::string> from_base64(std::string text) {
-  std::erase_if(text, [](char c) { return c == '\n' || c == '\r'; });
-  if (text.size() % 4 != 0) return std::nullopt;
-  const auto padding = text.ends_with("==") ? 2U : text.ends_with('=') ? 1U : 0U;
-  text.resize(text.size() - padding);
-  std::string bytes;
-  unsigned bits = 0;
-  int count = 0;
-  for (const char c : text) {
-    const int value = base64_value(c);
-    if (value < 0) return std::nullopt;
-    bits = (bits << 6 | static_cast<unsigned>(value)) & 0xFFFFFFU;
-    count += 6;
-    if (count < 8) continue;
-    count -= 8;
-    bytes += static_cast<char>(bits >> count & 0xFFU);
-  }
-  return bytes;
 }
 
 }  // namespace

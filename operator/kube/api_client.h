@@ -19,6 +19,7 @@ struct ApiError {
   std::string reason;   // metav1.StatusReason: "NotFound", "Conflict", "Expired", ...; empty: not known
   std::string message;  // a sentence for a person: verb, path, and the server's words
   std::optional<Millis> retry_after;
+  std::string cause;  // the first of its causes, by reason: "ResourceVersionTooLarge", ...; empty: none
   ErrorCode code = ErrorCode::kInternal;  // the nearest
 
   bool not_found() const { return status == 404; }
@@ -50,7 +51,8 @@ class ApiClient {
   ~ApiClient();
 
   // The body of a 2xx answer. 429 and 5xx are tried again, at most ten times and within the request's
-  // deadline, after what Retry-After says; a broken connection once, for GET, PUT and PATCH.
+  // deadline, after what Retry-After says; where it says nothing, 5xx only for GET, PUT and PATCH. So is a
+  // broken connection, once; and any call once after a 401, with credentials that are read anew.
   ApiResult<std::string> call(const HttpRequest& request, std::stop_token stop, Lane lane = Lane::kNormal);
 
   // A watch; no retries. Ends well when the server ends it or `line` says so.
