@@ -82,6 +82,11 @@ Result<YamlNode> parse_json(std::string_view text, const std::string& source) {
   return tree(document);
 }
 
+Result<std::string> member_text(std::string_view object, const char* name) {
+  TRY(whole, parsed(object, name));
+  return whole.is_object() && whole.contains(name) ? whole[name].dump() : std::string("{}");
+}
+
 Result<std::string> reduced_pod(std::string_view text) {
   TRY(pod, parsed(text, "a pod"));
   const json empty = json::object();

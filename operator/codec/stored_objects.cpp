@@ -22,14 +22,14 @@ Result<StoredRebalance> decode_stored_rebalance(std::string_view json) {
   stored.name_space = object.text_at({"metadata", "namespace"});
   stored.uid = object.text_at({"metadata", "uid"});
   if (stored.name.empty() || stored.uid.empty()) return invalid_input("a RedisRebalance without name or uid");
+  stored.resource_version = object.text_at({"metadata", "resourceVersion"});
   stored.generation = number_at(object, {"metadata", "generation"});
   stored.deleting = !object.text_at({"metadata", "deletionTimestamp"}).empty();
   if (const auto* finalizers = object.at({"metadata", "finalizers"})) {
     for (const auto& finalizer : finalizers->items) stored.finalizers.push_back(finalizer.text);
   }
-  stored.state = state_of_name(object.text_at({"status", "state"})).value_or(State::kPlanning);
-  stored.observed_generation = number_at(object, {"status", "observedGeneration"});
-  stored.execution_started = object.text_at({"status", "executionStarted"});
+  TRY(status, member_text(json, "status"));
+  if (auto decoded = decode_status(status)) stored.status = *std::move(decoded);
   if (auto decoded = decode_rebalance(object, stored.name)) {
     stored.resource = std::move(decoded->object);
     stored.resource->uid = stored.uid;

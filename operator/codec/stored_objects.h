@@ -6,20 +6,17 @@
 #include <string_view>
 #include <vector>
 
-#include "api/status.h"
 #include "codec/kube_objects.h"
+#include "codec/status_codec.h"
 
 namespace rebalance {
 
 struct StoredRebalance {
-  std::string name, name_space, uid;
+  std::string name, name_space, uid, resource_version;
   std::int64_t generation = 0;
   bool deleting = false;
   std::vector<std::string> finalizers;
-  // Of the status, as the last writer left it.
-  State state = State::kPlanning;
-  std::int64_t observed_generation = 0;
-  std::string execution_started;  // RFC 3339; empty: no writing command was sent yet
+  StatusDocument status;  // as the last writer left it; one that cannot be read counts as none
 
   std::optional<RedisRebalance> resource;  // nullopt: `invalid` says why
   std::string invalid;

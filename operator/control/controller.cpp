@@ -74,6 +74,7 @@ Controller::Controller(RedisRebalance resource, Observer observer, DocumentStore
       reporter_(reporter),
       stop_(std::move(stop)),
       executor_(gate_, *journal_, bell_) {
+  status_.execution_started = options_.execution_started;
   if (!options_.plan_hash.empty()) resource_.spec.approval.plan_hash = options_.plan_hash;
 }
 

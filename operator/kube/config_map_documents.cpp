@@ -60,7 +60,10 @@ Status check_text(std::string_view name, std::string_view text) {
 }  // namespace
 
 ConfigMapDocuments::ConfigMapDocuments(ApiClient& client, ObjectRef owner, std::string name)
-    : client_(client), owner_(std::move(owner)), name_(std::move(name)) {}
+    : client_(client),
+      owner_(std::move(owner)),
+      name_(std::move(name)),
+      path_("ConfigMap " + owner_.name_space + "/" + name_) {}
 
 // Takes over what the server says it holds, if it is ours.
 Status ConfigMapDocuments::adopt(const std::string& object) {

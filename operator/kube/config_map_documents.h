@@ -9,12 +9,13 @@
 #include <string_view>
 
 #include "kube/api_client.h"
+#include "kube/document_store.h"
 #include "kube/event_series.h"
 
 namespace rebalance {
 
 // Thread-safe. One writer at a time, which the leases see to; another's write is noticed, not overwritten.
-class ConfigMapDocuments {
+class ConfigMapDocuments : public DocumentStore {
  public:
   static constexpr std::size_t kMostBytes =
       1024 * 1024;  // of all names and documents: the API server's bound
@@ -25,9 +26,10 @@ class ConfigMapDocuments {
   // `name`: letters, digits, '-', '_' and '.', at most 253. `text`: UTF-8. Durable when it returns: the API
   // server has answered. kInvalidInput: larger than the bound; kConflict: somebody else changed a document
   // since we read them, or the ConfigMap is another's.
-  Status put(std::string_view name, std::string_view text);
-  Result<std::optional<std::string>> get(std::string_view name);  // read anew; nullopt: never put
-  Status remove(std::string_view name);
+  Status put(std::string_view name, std::string_view text) override;
+  Result<std::optional<std::string>> get(std::string_view name) override;  // read anew
+  Status remove(std::string_view name) override;
+  const std::string& path() const override { return path_; }  // "ConfigMap NAMESPACE/NAME"
 
  private:
   using Data = std::map<std::string, std::string>;
@@ -43,7 +45,7 @@ class ConfigMapDocuments {
 
   ApiClient& client_;
   const ObjectRef owner_;
-  const std::string name_;
+  const std::string name_, path_;
   std::mutex mutex_;
   std::optional<Known> known_;  // nullopt: not read yet, or what we know may be wrong
 };

@@ -77,8 +77,8 @@ TEST(StoredRebalance, KeepsWhatTheLoopAsksFor) {
                                         R"({"state": "Succeeded", "observedGeneration": 3})"))
           .value();
   EXPECT_EQ(stored.generation, 4);
-  EXPECT_EQ(stored.observed_generation, 3);
-  EXPECT_EQ(stored.state, State::kSucceeded);
+  EXPECT_EQ(stored.status.observed_generation, 3);
+  EXPECT_EQ(stored.status.status.state, State::kSucceeded);
   EXPECT_THAT(stored.finalizers, ElementsAre("redisrebalance.io/open-slots"));
   ASSERT_TRUE(stored.resource) << stored.invalid;
   EXPECT_EQ(stored.resource->uid, "u9");
