@@ -5,7 +5,7 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 
-#include "rig/kube_objects.h"
+#include "rig/pod_objects.h"
 
 namespace rig {
 namespace {

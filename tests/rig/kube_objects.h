@@ -1,39 +1,97 @@
-// The nodes of a rig's Redis cluster as objects of an API server: pods with status, as a kubelet would report
-// them, and Secrets with their credentials.
+// Kubernetes objects in memory, of any resource, with their history: what the fake API server serves.
+//
+// Thread-safe. Every write gets the next resourceVersion; the history can be compacted, as etcd's.
 #pragma once
 
-#include <cstdint>
+#include <condition_variable>
+#include <map>
+#include <mutex>
+#include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
+#include <vector>
 
-#include "rig/cluster.h"
-#include "rig/kube_api.h"
-#include "rig/manifests.h"
+#include "rig/field_owners.h"
 
 namespace rig {
 
-struct KubePodOptions {
-  std::string prefix = "redis-";        // pods PREFIX0, PREFIX1, ... in the cluster's order
-  std::string app = "redis-cluster";    // label app
-  int64_t default_limit = 256LL << 20;  // of pods whose server runs without a limit; 0: none is written
+using Json = nlohmann::json;
+
+// "/apis/apps/v1/namespaces/shop/deployments/redis/status", taken apart.
+struct ObjectPath {
+  std::string collection;  // "apps/v1/deployments"; core: "/v1/pods"
+  std::string name_space, name, subresource;
+
+  std::string group_version() const;
+  static std::optional<ObjectPath> parse(const std::string& path);
 };
 
-// A pod for the node: container redis with its port (named redis) and limit, running and ready on the
-// server's address. What is there of that name is brought to this state.
-void write_pod(const KubeApi& api, const std::string& name_space, const TestCluster& cluster, int index,
-               const KubePodOptions& options = {});
+struct KubeAnswer {
+  int status = 200;
+  Json body;
+};
 
-// All of them, and the Secrets redis-auth and redis-tls where the servers want credentials.
-void write_pods(const KubeApi& api, const std::string& name_space, const TestCluster& cluster,
-                const KubePodOptions& options = {});
+// A metav1.Status.
+KubeAnswer refusal(int code, const std::string& reason, const std::string& message,
+                   Json details = Json::object());
 
-// What an in-place resize leaves in the status of a pod: the limit that its container runs with now.
-void set_running_limit(const KubeApi& api, const std::string& name_space, const std::string& pod,
-                       int64_t bytes);
+struct KubeEvent {
+  std::int64_t version = 0;
+  std::string type;  // ADDED, MODIFIED, DELETED
+  std::string collection, name_space;
+  Json object;
+  Json previous;  // null: there was none
+};
 
-// Deletes it without grace, as a kubelet would when its containers have ended.
-void remove_pod(const KubeApi& api, const std::string& name_space, const std::string& pod);
+struct ListQuery {
+  std::string labels, fields;  // "app=redis,tier=db", "metadata.name=x,status.phase=Running"
+  std::size_t limit = 0;       // 0: all
+  std::string continue_token;
+};
 
-// A RedisRebalance over those pods, made or changed by server-side apply as a person's tool would.
-void apply_rebalance(const KubeApi& api, const TestCluster& cluster, const ManifestOptions& options);
+bool selected(const Json& object, const ListQuery& query);
+
+class KubeObjects {
+ public:
+  KubeAnswer list(const ObjectPath& path, const ListQuery& query) const;
+  KubeAnswer get(const ObjectPath& path) const;
+  KubeAnswer create(const ObjectPath& path, Json object);
+  KubeAnswer update(const ObjectPath& path, Json object);
+  KubeAnswer merge_patch(const ObjectPath& path, const Json& patch);
+  KubeAnswer apply(const ObjectPath& path, const Json& body, const std::string& manager, bool force);
+  KubeAnswer remove(const ObjectPath& path, const Json& options);
+
+  std::int64_t version() const;
+  std::int64_t compacted() const;
+  void compact();  // what has happened so far can no longer be watched, nor listed by its old tokens
+
+  // The events after `version`, once there are some; none after `limit`, or when `ended` says so.
+  std::vector<KubeEvent> events_after(std::int64_t version, std::chrono::milliseconds limit) const;
+  void wake() const;  // whoever waits for events looks up
+
+  // A copy as it is now, for lists that are stale.
+  std::shared_ptr<const KubeObjects> snapshot() const;
+
+ private:
+  struct Key {
+    std::string collection, name_space, name;
+    auto operator<=>(const Key&) const = default;
+  };
+  static Key key_of(const ObjectPath& path) { return {path.collection, path.name_space, path.name}; }
+  KubeAnswer store(const Key& key, Json object, const Json& previous);
+  KubeAnswer replace(const ObjectPath& path, const Json& live, Json object);
+  KubeAnswer erase(const Key& key);
+  const Json* find(const ObjectPath& path) const;
+
+  mutable std::mutex mutex_;
+  mutable std::condition_variable changed_;
+  std::map<Key, Json> objects_;
+  std::map<std::string, FieldOwners> owners_;  // by uid
+  std::vector<KubeEvent> history_;
+  std::int64_t version_ = 100;
+  std::int64_t compacted_ = 0;
+  std::int64_t uids_ = 0;
+  mutable std::uint64_t woken_ = 0;
+};
 
 }  // namespace rig
