@@ -443,15 +443,17 @@ void Metrics::api_called(const std::string& method, int status, std::optional<do
 
 std::string Metrics::text(Instant now) const {
   Page page;
-  const std::scoped_lock lock(store_->mutex);
-  store_->write_rebalances(page, now);
-  store_->write_slots(page);
-  store_->write_pods(page);
-  store_->write_clusters(page);
-  store_->write_histograms(page);
-  store_->write_operator(page);
-  store_->write_watches(page, now);
-  return page.text();
+  {
+    const std::scoped_lock lock(store_->mutex);
+    store_->write_rebalances(page, now);
+    store_->write_slots(page);
+    store_->write_pods(page);
+    store_->write_clusters(page);
+    store_->write_histograms(page);
+    store_->write_operator(page);
+    store_->write_watches(page, now);
+  }
+  return page.text();  // the longer part: nobody who counts waits for it
 }
 
 }  // namespace rebalance

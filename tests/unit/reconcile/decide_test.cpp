@@ -118,6 +118,17 @@ TEST(Decide, NothingIsMovedBeforeTheClaimIsHeld) {
   EXPECT_EQ(count<StartBatch>(drive.last), 0);
 }
 
+TEST(Decide, WhenExecutionBeganIsRememberedOnceAndOnlyIfItDid) {
+  Drive drive;
+  drive.once();
+  EXPECT_EQ(drive.status.execution_started, "");
+  drive.until(State::kRebalancing);
+  EXPECT_EQ(drive.status.execution_started, "2026-01-01T00:00:00Z");
+  drive.scene.wall_time = "2026-01-02T00:00:00Z";
+  drive.until_final();
+  EXPECT_EQ(drive.status.execution_started, "2026-01-01T00:00:00Z");
+}
+
 TEST(Decide, ALiveClaimOfAnotherMeansWaitingAndSaysWho) {
   Drive drive;
   drive.scene.claimed_by = "laptop since 10:00";
