@@ -69,6 +69,7 @@ std::string new_lease(const std::string& name_space, const std::string& name, co
                {{"namespace", name_space},
                 {"name", name},
                 {"labels", {{"app.kubernetes.io/managed-by", "redis-rebalance"}}}}}};
+  object["spec"] = json::object();
   put_record(object["spec"], record);
   return object.dump();
 }

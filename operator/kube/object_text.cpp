@@ -2,14 +2,11 @@
 
 #include <fmt/format.h>
 
-#include <nlohmann/json.hpp>
-
+#include "kube/api_error.h"
 #include "kube/json_slice.h"
 
 namespace rebalance {
 namespace {
-
-using nlohmann::json;
 
 Result<ObjectText> parse_object(std::string_view text) {
   const auto metadata = json_member(text, "metadata");
@@ -20,27 +17,6 @@ Result<ObjectText> parse_object(std::string_view text) {
                     .resource_version = json_string(json_member(*metadata, "resourceVersion")),
                     .json = text};
   return object;
-}
-
-std::string text_of(const json& status, const char* member) {
-  const auto found = status.find(member);
-  return found != status.end() && found->is_string() ? found->get<std::string>() : std::string();
-}
-
-// The Status of an ERROR event. Its HTTP answer was 200: only this says what happened.
-ApiError parse_status(std::string_view text) {
-  const auto status = json::parse(text, nullptr, false);
-  ApiError problem{.code = ErrorCode::kUnavailable};
-  if (!status.is_object()) {
-    problem.message = "the watch ended with an error that cannot be read";
-    return problem;
-  }
-  const auto code = status.find("code");
-  if (code != status.end() && code->is_number_integer()) problem.status = code->get<int>();
-  problem.reason = text_of(status, "reason");
-  problem.message = fmt::format("the watch ended with {} {}: {}", problem.status, problem.reason,
-                                text_of(status, "message"));
-  return problem;
 }
 
 Result<WatchEvent::Type> parse_type(const std::string& text) {
@@ -79,7 +55,7 @@ Result<WatchEvent> parse_watch_event(std::string_view line) {
   TRY(type, parse_type(json_string(json_member(line, "type"))));
   WatchEvent event{.type = type};
   if (type == WatchEvent::Type::kError) {
-    event.error = parse_status(*content);
+    event.error = watch_error(*content);  // its HTTP answer was 200: only this says what happened
     return event;
   }
   TRY(object, parse_object(*content));

@@ -9,10 +9,11 @@ namespace {
 
 using Kind = ReflectorState::Ask::Kind;
 
-// A list with a version that the server does not have yet, as after a restore of etcd: it says so with a 504
-// and in words, and the cause is in details that not every server sends.
+// A list with a version that the server does not have yet, as after a restore of etcd. Not every server sends
+// the cause; all say it in words.
 bool from_the_future(const ApiError& problem) {
-  return problem.status == 504 && problem.message.find("Too large resource version") != std::string::npos;
+  return problem.cause == "ResourceVersionTooLarge" ||
+         problem.message.find("Too large resource version") != std::string::npos;
 }
 
 // The answer is larger than we allow: a list from the cache that ignored the limit.
@@ -105,7 +106,7 @@ void ReflectorState::watch_ended(const std::optional<ApiError>& problem, Instant
   if (problem && problem->status == 0 && problem->code == ErrorCode::kTimeout && lasted >= rules_.idle)
     return;
   back_off(now, dice);
-  if (problem && busy(*problem)) return;
+  if (problem && busy(*problem) && !problem->expired()) return;
   if (problem && problem->reason == "InternalError" && internal_errors_++ < rules_.internal_errors) return;
   internal_errors_ = 0;
   relist();
