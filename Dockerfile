@@ -1,9 +1,12 @@
 # The operator's image: the program, its libraries and CA certificates; no shell, no package manager.
 # `docker build .` or, without any registry, scripts/image.
 FROM debian:trixie-slim AS build
-COPY . /source
 WORKDIR /source
-RUN scripts/setup build && scripts/build /build redis-rebalance -- -DCMAKE_BUILD_TYPE=Release
+COPY scripts/setup scripts/lib.sh scripts/
+RUN scripts/setup build
+COPY . .
+ARG JOBS
+RUN scripts/build /build redis-rebalance -- -DCMAKE_BUILD_TYPE=Release
 RUN scripts/image-root /build/redis-rebalance /image
 
 FROM scratch
