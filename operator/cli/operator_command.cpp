@@ -21,7 +21,7 @@ int operator_command(const Options& options) {
   ApiClient client(make_http_transport(*config), make_http_transport(*config));
   OperatorOptions how;
   how.name_spaces = options.name_spaces;
-  how.own_name_space = config->name_space;
+  how.own_name_space = options.own_name_space.empty() ? config->name_space : options.own_name_space;
   how.leader_elect = options.leader_elect;
   how.workers = options.workers;
   how.most_clusters = options.most_clusters;

@@ -157,6 +157,9 @@ struct Grammar {
         ->type_name("FILE");
     to->add_option("--context", options.context, "of the kubeconfig; its current one when none is named")
         ->type_name("NAME");
+    to->add_option("--own-namespace", options.own_name_space,
+                   "of the operator's own lease and of the hold; in a pod the pod's")
+        ->type_name("NAMESPACE");
     to->add_flag("--leader-elect", options.leader_elect, "work only while holding the lease of all replicas");
     to->add_option("--workers", options.workers, "reconcile so many at once")
         ->type_name("NUMBER")

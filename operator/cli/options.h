@@ -25,7 +25,7 @@ struct Options {
   std::string shell;                      // completion: bash or zsh
 
   std::vector<std::string> name_spaces;  // operator; empty: all
-  std::string kubeconfig, context;
+  std::string kubeconfig, context, own_name_space;
   bool leader_elect = false;
   int workers = 4, most_clusters = 4;
   std::string metrics_address = ":8080";
