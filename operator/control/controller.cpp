@@ -200,7 +200,9 @@ Result<std::unique_ptr<ClaimKeeper>> Controller::claim_all() {
     ids.push_back(node.id);
     nodes.push_back(observer_.access(node.pod, ""));
   }
-  if (lease_ != nullptr) TRY_OK(lease_->acquire(ids));
+  if (lease_ != nullptr) {
+    if (auto held = lease_->acquire(ids); !held) return std::unexpected(std::move(held).error());
+  }
   gate_.follow(lease_);
   return ClaimKeeper::take(nodes, gate_);
 }

@@ -58,9 +58,14 @@ class Leading {
         events_(client, "redis-rebalance", identity),
         objects_(client, options.name_spaces, options.own_name_space,
                  {[this](const std::string& key) { queue_.add(key); }, [this] { hold_changed(); }}),
-        reconciler_({client, objects_, {statuses_, events_, health.metrics}, identity}, queue_,
-                    options.most_clusters) {}
-  ~Leading() { events_.flush(kFlushEvents); }
+        reconciler_(std::make_unique<Reconciler>(
+            RunPlace{client, objects_, {statuses_, events_, health.metrics}, identity}, queue_,
+            options.most_clusters)) {}
+  // Runs end at their next safe point, and what they said last is sent.
+  ~Leading() {
+    reconciler_.reset();
+    events_.flush(kFlushEvents);
+  }
 
   void run(const std::stop_token& stop) {
     std::vector<std::jthread> workers;
@@ -77,7 +82,7 @@ class Leading {
     while (!objects_.synced() && !stop.stop_requested()) wait_for(stop, Millis(20));
     while (const auto key = queue_.get(stop)) {
       const auto began = BootClock::now();
-      const auto done = reconciler_.reconcile(*key, stop);
+      const auto done = reconciler_->reconcile(*key, stop);
       if (done) {
         queue_.forget(*key);
       } else {
@@ -109,7 +114,7 @@ class Leading {
   StatusWriter statuses_;
   EventRecorder events_;
   ClusterObjects objects_;
-  Reconciler reconciler_;  // last: its runs end before what they use
+  std::unique_ptr<Reconciler> reconciler_;
 };
 
 }  // namespace

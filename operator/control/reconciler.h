@@ -13,7 +13,7 @@
 
 namespace rebalance {
 
-inline constexpr auto kFinalizer = "redisrebalance.io/open-slots";
+inline constexpr auto kFinalizer = "redisrebalance.io/moving";
 
 class Reconciler {
  public:

@@ -35,7 +35,7 @@ RedisRebalance resource() {
 std::string rebalance(const std::string& spec, const std::string& status = "{}") {
   return R"({"apiVersion": "redisrebalance.io/v1alpha1", "kind": "RedisRebalance",
     "metadata": {"name": "add", "namespace": "shop", "uid": "u9", "generation": 4,
-                 "finalizers": ["redisrebalance.io/open-slots"]}, "spec": )" +
+                 "finalizers": ["redisrebalance.io/moving"]}, "spec": )" +
          spec + R"(, "status": )" + status + "}";
 }
 
@@ -79,7 +79,7 @@ TEST(StoredRebalance, KeepsWhatTheLoopAsksFor) {
   EXPECT_EQ(stored.generation, 4);
   EXPECT_EQ(stored.status.observed_generation, 3);
   EXPECT_EQ(stored.status.status.state, State::kSucceeded);
-  EXPECT_THAT(stored.finalizers, ElementsAre("redisrebalance.io/open-slots"));
+  EXPECT_THAT(stored.finalizers, ElementsAre("redisrebalance.io/moving"));
   ASSERT_TRUE(stored.resource) << stored.invalid;
   EXPECT_EQ(stored.resource->uid, "u9");
   EXPECT_EQ(stored.resource->name_space, "shop");
