@@ -20,6 +20,7 @@ struct LeaseTimes {
   Millis retry{2'000};            // between two tries
   // kInvalidInput: not lease > renew_deadline > 1.2 * retry.
   Status check() const;
+  // Of one call: two fit into the renew deadline.
   Millis call_deadline() const { return std::max(renew_deadline / 2, Millis(1000)); }
 };
 

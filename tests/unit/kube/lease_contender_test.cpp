@@ -27,7 +27,8 @@ class LeaseContenderTest : public testing::Test {
 
   TestTime time;
   std::shared_ptr<TinyServer> server = std::make_shared<TinyServer>();
-  ApiClient client{server, server};
+  // Leases have their own lane: the other transport knows nothing of them.
+  ApiClient client{std::make_shared<TinyServer>(), server};
 };
 
 TEST_F(LeaseContenderTest, TheFirstCreatesItAndTheSecondWaits) {
@@ -67,6 +68,15 @@ TEST_F(LeaseContenderTest, ARenewalWhoseAnswerWasLostStillCounts) {
   a.try_acquire_or_renew({});
   server->lose_answer_of_next("PUT");
   EXPECT_TRUE(held(a.try_acquire_or_renew({})));
+}
+
+TEST_F(LeaseContenderTest, WhatIsHeldCountsFromBeforeTheWriteWasSent) {
+  auto a = contender("a");
+  a.try_acquire_or_renew({});
+  server->on_request = [this] { time.pass(Millis(3000)); };
+  const auto sent = time.now();
+  EXPECT_TRUE(held(a.try_acquire_or_renew({})));
+  EXPECT_EQ(a.held_until(), sent + seconds(10));
 }
 
 TEST_F(LeaseContenderTest, WithoutRenewalsHeldUntilStandsStill) {

@@ -34,6 +34,11 @@ TEST(LeaseTimes, MustLeaveRoomForRetries) {
   EXPECT_TRUE((LeaseTimes{Millis(15), Millis(13), Millis(10)}.check()));
 }
 
+TEST(LeaseTimes, TwoCallsFitIntoTheRenewDeadlineAndNoneIsShorterThanASecond) {
+  EXPECT_EQ(LeaseTimes{}.call_deadline(), Millis(5000));
+  EXPECT_EQ((LeaseTimes{Millis(1500), Millis(1200), Millis(100)}.call_deadline()), Millis(1000));
+}
+
 TEST(Lease, AnUpdateKeepsWhatWeDoNotKnow) {
   const auto known =
       decode_lease(
