@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "kube/lease.h"
+#include "kube/lease_contender.h"
 
 namespace rebalance {
 

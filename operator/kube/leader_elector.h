@@ -8,7 +8,7 @@
 #include <string>
 
 #include "base/result.h"
-#include "kube/lease.h"
+#include "kube/lease_contender.h"
 
 namespace rebalance {
 

@@ -109,8 +109,8 @@ void Reflector::progressed(Instant when) {
 }
 
 void Reflector::failed(const std::string& message) {
-  log_debug(message);
   const std::scoped_lock lock(mutex_);
+  if (last_error_ != message) log_warning(message);  // once, however often it is tried again
   last_error_ = message;
 }
 

@@ -33,7 +33,7 @@ class ClaimLeasesTest : public testing::Test {
 
   TestTime time;
   std::shared_ptr<TinyServer> server = std::make_shared<TinyServer>();
-  ApiClient client{server, server};
+  ApiClient client{std::make_shared<TinyServer>(), server};
 };
 
 TEST_F(ClaimLeasesTest, AllAreTakenInSortedOrderAndEachNodeOnce) {

@@ -41,7 +41,7 @@ class LeaderElectorTest : public testing::Test {
 
   TestTime time;
   std::shared_ptr<TinyServer> server = std::make_shared<TinyServer>();
-  ApiClient client{server, server};
+  ApiClient client{std::make_shared<TinyServer>(), server};
   std::unique_ptr<LeaderElector> elector;
 };
 

@@ -130,6 +130,7 @@ class TinyServer : public Transport {
     const std::scoped_lock lock(mutex_);
     requests_.push_back(request);
     changed_.notify_all();
+    if (on_request) on_request();
     if (!failures_.empty()) {
       auto failure = std::move(failures_.front());
       failures_.pop_front();
@@ -143,6 +144,8 @@ class TinyServer : public Transport {
                               std::stop_token) override {
     return broken(ErrorCode::kUnavailable);
   }
+
+  std::function<void()> on_request;  // to be set before the first; must not call back
 
   // What the next requests get, whatever they are; nullopt: the usual.
   void next(std::optional<Answer> failure) {
