@@ -285,7 +285,7 @@ class CpprestTransport final : public Transport {
       TRY(client, slot.get(*address, config_.port, identity));
       auto outcome = talk(*client, request, credentials, reading, stop);
       if (outcome && outcome->status != 401) return std::move(*outcome);
-      if (outcome) config_.credentials->refused();
+      if (outcome || outcome.error().error.code == ErrorCode::kRefused) read_all_anew();
       // A client certificate belongs to its connection, so that the next call needs a new one.
       slot.drop(client);
       if (outcome) return std::move(*outcome);
@@ -304,6 +304,13 @@ class CpprestTransport final : public Transport {
     }
     const auto& name = config_.server_name.empty() ? config_.host : config_.server_name;
     return TlsIdentity{ca_, name, credentials.certificate, credentials.key};
+  }
+
+  // Who we are was refused, or who the server is: files may have changed.
+  void read_all_anew() {
+    config_.credentials->refused();
+    const std::scoped_lock lock(mutex_);
+    ca_.clear();
   }
 
   web_http::http_request made(const HttpRequest& request, const Credentials& credentials,

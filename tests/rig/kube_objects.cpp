@@ -275,7 +275,8 @@ std::vector<KubeEvent> KubeObjects::events_after(std::int64_t version,
   const auto has_some = [&] { return !history_.empty() && history_.back().version > version; };
   changed_.wait_for(lock, limit, [&] { return has_some() || woken != woken_; });
   const auto first = std::ranges::upper_bound(history_, version, {}, &KubeEvent::version);
-  return {first, history_.end()};
+  constexpr std::ptrdiff_t kMostAtOnce = 8;  // a watch asks again; copies of everything would be large
+  return {first, first + std::min(kMostAtOnce, history_.end() - first)};
 }
 
 void KubeObjects::wake() const {

@@ -65,7 +65,7 @@ class KubeObjects {
   std::int64_t compacted() const;
   void compact();  // what has happened so far can no longer be watched, nor listed by its old tokens
 
-  // The events after `version`, once there are some; none after `limit`, or when `ended` says so.
+  // The first events after `version`, once there are some; none after `limit`, or when woken.
   std::vector<KubeEvent> events_after(std::int64_t version, std::chrono::milliseconds limit) const;
   void wake() const;  // whoever waits for events looks up
 
