@@ -7,6 +7,13 @@
 // thread that cannot be stopped.
 // Without it the library defines a macro U, which fmt's headers do not survive.
 #define _TURN_OFF_PLATFORM_STRING  // NOLINT(bugprone-reserved-identifier): the library's own name
+#ifdef __clang__
+// The library's json.h has a unique_ptr to what it defines further down, which clang refuses where unique_ptr
+// is constexpr, as in C++23.
+#include <version>
+#undef _GLIBCXX23_CONSTEXPR
+#define _GLIBCXX23_CONSTEXPR  // NOLINT(bugprone-reserved-identifier)
+#endif
 
 #include <cpprest/astreambuf.h>
 #include <cpprest/http_client.h>
@@ -34,7 +41,7 @@ using Clock = BootClock;
 
 constexpr std::size_t kThreads = 4;
 // Bytes that wait for the caller; the connection is not read further until they are taken.
-constexpr std::size_t kRoom = 256 * 1024;
+constexpr std::size_t kRoom = std::size_t{256} << 10;
 // The library's own limits on silence. They only matter when ours fail to end a call: those are shorter.
 constexpr std::chrono::seconds kShortSilence{60};
 constexpr std::chrono::seconds kWatchSilence{600};
@@ -132,7 +139,7 @@ void tell(const pplx::task<T>& task, const std::shared_ptr<Exchange>& exchange) 
   task.then([exchange](const pplx::task<T>& done) {
     try {
       done.wait();
-    } catch (...) {  // get() of the waiting thread throws it again
+    } catch (...) {  // NOLINT(bugprone-empty-catch): get() of the waiting thread throws it again
     }
     exchange->settle();
   });
@@ -423,7 +430,7 @@ class CpprestTransport final : public Transport {
   ClientSlot watches_{kWatchSilence};
   std::mutex mutex_;
   std::string ca_;
-  Instant ca_read_at_{};
+  Instant ca_read_at_;
 };
 
 }  // namespace
