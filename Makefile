@@ -4,7 +4,7 @@ JOBS ?= $(shell nproc)
 CACHE := $(if $(XDG_CACHE_HOME),$(XDG_CACHE_HOME),$(HOME)/.cache)/redis-rebalance
 export JOBS
 
-.PHONY: build demo demo-incident test test-full bench lint format asan tsan clean
+.PHONY: build demo demo-incident test test-full bench lint format manifests image asan tsan clean
 
 build: ## the program: build/redis-rebalance
 	@scripts/setup build
@@ -35,6 +35,13 @@ lint: ## formatting, clang-tidy, shell scripts, who includes what
 format:
 	@scripts/setup lint
 	@git ls-files -z -co --exclude-standard '*.h' '*.cpp' | xargs -0 clang-format-19 -i
+
+manifests: ## what is generated from crds/, the chart and the .lua files
+	@scripts/kube-tools helm
+	@scripts/manifests
+
+image: ## the container image, from Debian's packages alone
+	@scripts/image
 
 asan tsan: ## the unit tests under sanitizers: AddressSanitizer with UBSan, ThreadSanitizer
 	@scripts/setup test

@@ -8,6 +8,8 @@ find_package(nlohmann_json 3.11 REQUIRED)
 find_package(yaml-cpp 0.7 REQUIRED)
 find_package(CLI11 2.1 REQUIRED)
 find_package(valijson REQUIRED)
+# By pkg-config: the package's CMake file asks for the HTTP server and client of its other parts as well.
+pkg_check_modules(PROMETHEUS REQUIRED IMPORTED_TARGET prometheus-cpp-core>=1.0)
 find_package(cpprestsdk 2.10.18 REQUIRED)
 
 # yaml-cpp renamed its target in 0.8.

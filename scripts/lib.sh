@@ -48,3 +48,46 @@ Acquire::IndexTargets::deb::DEP-11::DefaultEnabled "false";
 #clear DPkg::Post-Invoke;
 CONF
 }
+
+# unpack_debs WORK "SUITE..." PACKAGE...: the packages and all that they depend on, into WORK/tree. Of several suites
+# the first is preferred.
+unpack_debs() {
+  local work=$1 suites target=() deb
+  read -ra suites <<< "$2"
+  shift 2
+  [ ${#suites[@]} = 1 ] || target=(-t "${suites[0]}")
+  apt_private "$work/apt" "${suites[@]}" || return
+  sed -i '/^deb-src/d' "$work/apt/sources.list"
+  export APT_CONFIG=$work/apt/apt.conf
+  apt-get -qq update || return
+  apt-get -qq "${target[@]}" install -y --download-only "$@" || return
+  mkdir -p "$work/tree"
+  for deb in "$work"/apt/cache/archives/*.deb; do dpkg-deb -x "$deb" "$work/tree" || return; done
+}
+
+# keep_program TREE PATH OUT NAME: of such a tree one program with its libraries and its loader, as OUT/bin/NAME and
+# OUT/lib. Run it through launch_with_own_libraries.
+keep_program() {
+  local tree=$1 program=$2 out=$3 name=$4 loader path
+  mkdir -p "$out/bin" "$out/lib"
+  loader=$(find "$tree" -name 'ld-linux*.so.*' | head -n 1)
+  [ -n "$loader" ] || { say "no loader among the packages"; return 1; }
+  path=$(find "$tree" -name 'lib*.so*' -printf '%h\n' | sort -u | paste -sd:)
+  cp -L "$loader" "$out/lib/ld.so" || return
+  cp -L "$tree/$program" "$out/bin/$name" || return
+  "$loader" --library-path "$path" --list "$out/bin/$name" |
+    awk '$2 == "=>" { print $3 }' | xargs -r cp -Lt "$out/lib" || return
+}
+
+# launch_with_own_libraries LAUNCHER [FOLDER]: writes a program that runs FOLDER/bin/<its own name> (FOLDER: relative to
+# the launcher; default: where it stands) with the libraries beside it, or as it is where there are none.
+launch_with_own_libraries() {
+  cat > "$1" <<SH
+#!/bin/sh
+d=\$(dirname "\$(readlink -f "\$0")")/${2:-.}
+p=\$d/bin/\${0##*/}
+[ -e "\$d/lib/ld.so" ] || exec "\$p" "\$@"
+exec "\$d/lib/ld.so" --library-path "\$d/lib" "\$p" "\$@"
+SH
+  chmod +x "$1"
+}

@@ -1,9 +1,10 @@
 // What the operator says of a RedisRebalance: the status, and the record that must outlive a process.
 #pragma once
 
-#include <map>
+#include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/quantity.h"
@@ -11,11 +12,12 @@
 
 namespace rebalance {
 
-// For people; conditions are what programs read.
+// For people; conditions are what programs read (api/conditions.h has the table between the two).
 enum class State {
   kPlanning,
   kAwaitingApproval,
   kWaiting,
+  kPaused,
   kRebalancing,
   kVerifying,
   kObserving,
@@ -23,14 +25,32 @@ enum class State {
   kRefused,
   kPlanStale,
   kFailed,
+  kCancelled,
 };
+inline constexpr State kAllStates[] = {State::kPlanning,  State::kAwaitingApproval, State::kWaiting,
+                                       State::kPaused,    State::kRebalancing,      State::kVerifying,
+                                       State::kObserving, State::kSucceeded,        State::kRefused,
+                                       State::kPlanStale, State::kFailed,           State::kCancelled};
 const char* state_name(State state);  // "Planning", "AwaitingApproval", ...
+std::optional<State> state_of_name(std::string_view name);
 
-// A failure that was met: the server's words, which attempt, when it is tried again.
+// A failure that was met, in the server's words.
 struct FailureRecord {
   std::string what;
-  int attempt = 0;
+  int attempt = 0;   // the how manieth of this resource, from 1
   std::string when;  // RFC 3339
+};
+
+// metav1.Condition.
+enum class ConditionStatus { kTrue, kFalse, kUnknown };
+struct Condition {
+  std::string type;
+  ConditionStatus status = ConditionStatus::kUnknown;
+  std::string reason;   // CamelCase, from the documented list
+  std::string message;  // a sentence that a person can act on
+  std::int64_t observed_generation = 0;
+  std::string last_transition;  // RFC 3339
+  bool operator==(const Condition&) const = default;
 };
 
 struct RebalanceStatus {
@@ -39,11 +59,9 @@ struct RebalanceStatus {
   std::string message;  // a sentence that a person can act on
   std::optional<Plan> plan;
   std::string approved_hash;            // what may be executed; empty: nothing
-  SlotSet moved;                        // slots that this object moved
   std::vector<FailureRecord> failures;  // the last ones, oldest first
   int failure_count = 0;
-  std::map<PodName, Bytes> peak;    // highest base seen while something ran
-  std::map<PodName, int> restarts;  // restart counts when execution began
+  std::string execution_started;  // RFC 3339, when the first slot was about to move; empty: not yet
 };
 
 }  // namespace rebalance

@@ -1,23 +1,56 @@
 #include "base/log.h"
 
+#include <fmt/format.h>
+#include <spdlog/pattern_formatter.h>
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 
 namespace rebalance {
 namespace {
 
+constexpr const char* kTextPattern = "%Y-%m-%dT%H:%M:%S.%eZ %^%l%$ %v";
+
 spdlog::logger& logger() {
   static const auto instance = [] {
     auto made = std::make_shared<spdlog::logger>("redis-rebalance",
                                                  std::make_shared<spdlog::sinks::stderr_color_sink_mt>());
-    made->set_pattern("%Y-%m-%dT%H:%M:%S.%eZ %^%l%$ %v", spdlog::pattern_time_type::utc);
+    made->set_pattern(kTextPattern, spdlog::pattern_time_type::utc);
     made->set_level(spdlog::level::warn);
     return made;
   }();
   return *instance;
 }
 
+// %*: the message as a JSON string.
+class JsonText : public spdlog::custom_flag_formatter {
+ public:
+  void format(const spdlog::details::log_msg& message, const std::tm& /*time*/,
+              spdlog::memory_buf_t& out) override {
+    out.push_back('"');
+    for (const char letter : message.payload) {
+      if (letter == '"' || letter == '\\') out.push_back('\\');
+      if (static_cast<unsigned char>(letter) < ' ') {
+        fmt::format_to(std::back_inserter(out), "\\u{:04x}", letter);
+      } else {
+        out.push_back(letter);
+      }
+    }
+    out.push_back('"');
+  }
+  std::unique_ptr<spdlog::custom_flag_formatter> clone() const override {
+    return std::make_unique<JsonText>();
+  }
+};
+
 }  // namespace
+
+void set_log_format(LogFormat format) {
+  if (format == LogFormat::kText) return logger().set_pattern(kTextPattern, spdlog::pattern_time_type::utc);
+  auto formatter = std::make_unique<spdlog::pattern_formatter>(spdlog::pattern_time_type::utc);
+  formatter->add_flag<JsonText>('*').set_pattern(
+      R"({"time":"%Y-%m-%dT%H:%M:%S.%eZ","level":"%l","message":%*})");
+  logger().set_formatter(std::move(formatter));
+}
 
 void set_log_level(LogLevel level) {
   switch (level) {

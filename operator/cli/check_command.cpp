@@ -10,6 +10,7 @@
 #include "cli/pod_findings.h"
 #include "cli/yaml_text.h"
 #include "control/access.h"
+#include "control/observer.h"
 #include "control/run.h"
 #include "kube/manifest_files.h"
 #include "plan/planner.h"
@@ -77,9 +78,9 @@ Result<std::vector<BigKeyLine>> big_keys(const Survey& seen, const Plan& plan, M
     const auto* node = seen.world.find(id);
     const auto pod = std::ranges::find(seen.pods, node->pod, &PodState::name);
     if (pod == seen.pods.end()) continue;
-    TRY(connection, Connection::open(connect_options(*pod, seen.resource.spec.cluster,
-                                                     secrets_of(store, seen.resource.name_space),
-                                                     "redis-rebalance-look")));
+    TRY(connection,
+        Connection::open(connect_options(*pod, seen.resource.spec.cluster,
+                                         secrets_of(store, seen.resource.name_space), kLookName)));
     TRY(found, find_big_keys(connection, slots, seen.resource.spec.big_keys.threshold));
     for (const auto& key : found) out.push_back({key.key, key.type, key.bytes, key.slot, node->pod});
   }

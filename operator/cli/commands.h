@@ -9,6 +9,7 @@ namespace rebalance {
 int plan_command(const Options& options);
 int run_command(const Options& options);
 int check_command(const Options& options);
+int operator_command(const Options& options);
 
 // Says it on standard error. Invalid input is 2, a broken promise of our own code 1, all else (not reachable,
 // not permitted, not safe) 3.

@@ -35,6 +35,12 @@ Example:
   redis-rebalance check -f rebalance.yaml -f pods.yaml
   redis-rebalance check -f rebalance.yaml -f pods.yaml --big-keys
   redis-rebalance check -f rebalance.yaml -f pods.yaml --verify   # the gate after a move)";
+constexpr const char* kOperatorHelp =
+    R"(Runs in a cluster: watches RedisRebalances and does what they ask for. The chart starts it so.
+
+Example:
+  redis-rebalance operator --leader-elect
+  redis-rebalance operator --kubeconfig ~/.kube/config --namespaces shop --metrics-address 127.0.0.1:8080)";
 constexpr const char* kVersionHelp = "Prints the version.\n\nExample:\n  redis-rebalance version";
 constexpr const char* kCompletionHelp = R"(Prints a completion script.
 
@@ -75,6 +81,8 @@ struct Grammar {
     plan(command(Command::kPlan, "plan", "Show what would be moved", kPlanHelp));
     run(command(Command::kRun, "run", "Rebalance", kRunHelp));
     check(command(Command::kCheck, "check", "Look for what stands in the way", kCheckHelp));
+    in_cluster(
+        command(Command::kOperator, "operator", "Watch RedisRebalances on an API server", kOperatorHelp));
     command(Command::kVersion, "version", "Print the version", kVersionHelp);
     completion(command(Command::kCompletion, "completion", "Print a completion script", kCompletionHelp));
   }
@@ -138,6 +146,37 @@ struct Grammar {
     to->add_flag("--verify", options.verify, "the gate after a move: covered, closed, agreed, goal reached");
   }
 
+  void in_cluster(CLI::App* to) {
+    to->add_option("--namespaces", options.name_spaces, "watch this one; repeatable; all when none is named")
+        ->type_name("NAMESPACE")
+        ->expected(1)
+        ->allow_extra_args(false)
+        ->take_all();
+    to->add_option("--kubeconfig", options.kubeconfig,
+                   "how to reach the API server; in a pod its service account")
+        ->type_name("FILE");
+    to->add_option("--context", options.context, "of the kubeconfig; its current one when none is named")
+        ->type_name("NAME");
+    to->add_option("--own-namespace", options.own_name_space,
+                   "of the operator's own lease and of the hold; in a pod the pod's")
+        ->type_name("NAMESPACE");
+    to->add_flag("--leader-elect", options.leader_elect, "work only while holding the lease of all replicas");
+    to->add_option("--workers", options.workers, "reconcile so many at once")
+        ->type_name("NUMBER")
+        ->check(CLI::Range(1, 64));
+    to->add_option("--max-clusters", options.most_clusters, "move slots in so many clusters at once")
+        ->type_name("NUMBER")
+        ->check(CLI::Range(1, 64));
+    to->add_option("--metrics-address", options.metrics_address,
+                   "of /healthz, /readyz and /metrics: HOST:PORT; empty: none")
+        ->type_name("ADDRESS");
+    to->add_option_function<std::string>(
+          "--log-format", [this](const std::string& name) { options.json_log = name == "json"; },
+          "of the lines on standard error")
+        ->check(one_of({"text", "json"}))
+        ->type_name("text|json");
+  }
+
   void completion(CLI::App* to) {
     to->add_option("shell", options.shell, "bash or zsh")->required()->check(one_of({"bash", "zsh"}));
   }
@@ -156,12 +195,13 @@ std::string missing_command(int argc, const char* const* argv) {
     if (!std::string_view(argv[i]).starts_with("-"))
       return "there is no command \"" + std::string(argv[i]) + "\"";
   }
-  return "name a command: plan, run, check, version or completion";
+  return "name a command: plan, run, check, operator, version or completion";
 }
 
 // What CLI11 cannot say in a grammar; empty: all is well.
 std::string contradiction(const Options& options) {
-  const bool reads = options.command != Command::kVersion && options.command != Command::kCompletion;
+  const bool reads = options.command == Command::kPlan || options.command == Command::kRun ||
+                     options.command == Command::kCheck;
   if (reads && options.files.empty()) {
     return "no -f: name the file or folder with the RedisRebalance and the Pods (- reads standard input)";
   }

@@ -7,7 +7,7 @@
 
 namespace rebalance {
 
-enum class Command { kPlan, kRun, kCheck, kVersion, kCompletion };
+enum class Command { kPlan, kRun, kCheck, kOperator, kVersion, kCompletion };
 enum class Output { kText, kJson, kYaml };
 
 struct Options {
@@ -23,6 +23,13 @@ struct Options {
   int wait_seconds = 30;
   bool big_keys = false, verify = false;  // check
   std::string shell;                      // completion: bash or zsh
+
+  std::vector<std::string> name_spaces;  // operator; empty: all
+  std::string kubeconfig, context, own_name_space;
+  bool leader_elect = false;
+  int workers = 4, most_clusters = 4;
+  std::string metrics_address = ":8080";
+  bool json_log = false;
 };
 
 // Either options, or a text that answers all by itself (help, a usage error) with its exit code.

@@ -19,6 +19,7 @@ int execute(const Options& options) {
     case Command::kPlan: return plan_command(options);
     case Command::kRun: return run_command(options);
     case Command::kCheck: return check_command(options);
+    case Command::kOperator: return operator_command(options);
     case Command::kVersion: fmt::print("redis-rebalance {}\n", PROGRAM_VERSION); return kDone;
     case Command::kCompletion: fmt::print("{}", completion_script(options.shell)); return kDone;
   }

@@ -47,6 +47,8 @@ struct Overloaded : Handlers... {
 };
 
 int exit_code(State state, const std::string& reason) {
+  if (reason == "Stopped") return kStoppedCode;
+  if (reason == "ClaimLost") return kFailedCode;
   switch (state) {
     case State::kSucceeded: return kDone;
     case State::kAwaitingApproval: return kAwaitingApprovalCode;
@@ -54,23 +56,25 @@ int exit_code(State state, const std::string& reason) {
     case State::kPlanStale: return kRefusedCode;
     case State::kWaiting: return kRefusedCode;
     case State::kFailed: return kFailedCode;
-    default: return reason == "Stopped" ? kStoppedCode : kBug;
+    default: return kBug;
   }
 }
 
 }  // namespace
 
-Controller::Controller(RedisRebalance resource, Observer observer, std::unique_ptr<StateFolder> folder,
-                       std::unique_ptr<FileJournal> journal, RunOptions options, Reporter& reporter,
-                       std::stop_token stop)
+Controller::Controller(RedisRebalance resource, Observer observer, DocumentStore& documents,
+                       std::unique_ptr<Journal> journal, ClusterLease* lease, RunOptions options,
+                       Reporter& reporter, std::stop_token stop)
     : resource_(std::move(resource)),
       observer_(std::move(observer)),
-      folder_(std::move(folder)),
+      documents_(documents),
       journal_(std::move(journal)),
+      lease_(lease),
       options_(std::move(options)),
       reporter_(reporter),
       stop_(std::move(stop)),
       executor_(gate_, *journal_, bell_) {
+  status_.execution_started = options_.execution_started;
   if (!options_.plan_hash.empty()) resource_.spec.approval.plan_hash = options_.plan_hash;
 }
 
@@ -90,8 +94,9 @@ Summary Controller::run() {
       status_.reason = "StateFolder";
       status_.message = kept.error().message;
     }
+    reporter_.status(status_, world_, cluster_);
+    if (status_.reason == "Stopped" || status_.reason == "ClaimLost") break;
     if (is_final(status_.state) || status_.state == State::kAwaitingApproval) break;
-    if (status_.reason == "Stopped") break;
     for (const auto& action : decision.actions) act(action);
     if (waiting_for_claim_ &&
         BootClock::now() - *waiting_for_claim_ > std::chrono::seconds(options_.wait_seconds))
@@ -103,7 +108,7 @@ Summary Controller::run() {
 }
 
 void Controller::recall() {
-  const auto text = folder_->get(kRecord);
+  const auto text = documents_.get(kRecord);
   if (!text || !*text) return;
   const auto record = decode_record(**text);
   if (!record) return reporter_.event("RecordIgnored", record.error().message);
@@ -147,6 +152,7 @@ Scene Controller::scene() {
   scene.open_slots = open_slots(cluster_);
   for (const auto& intent : journal_->intents()) scene.journal_slots.add(intent.slots);
   scene.claim_held = keeper_ != nullptr;
+  if (keeper_) scene.claim_lost = gate_.lost();
   scene.claimed_by = claimed_by_;
   scene.running = executor_.running();
   scene.ended = ended_;
@@ -154,6 +160,7 @@ Scene Controller::scene() {
   scene.repair_error = repair_error_;
   scene.repaired = repaired_;
   scene.stop_asked = stop_.stop_requested();
+  scene.close_asked = options_.close_only;
   scene.observe_asked = options_.observe;
   scene.now = BootClock::now();
   scene.wall_time = rfc3339(std::chrono::system_clock::now());
@@ -185,10 +192,23 @@ void Controller::act(const Action& action) {
              action);
 }
 
-void Controller::take_claim() {
+// The leases first: they say without a fight who works here. The claim on the servers is what fences.
+Result<std::unique_ptr<ClaimKeeper>> Controller::claim_all() {
+  std::vector<NodeId> ids;
   std::vector<ConnectOptions> nodes;
-  for (const auto& node : cluster_.nodes) nodes.push_back(observer_.access(node.pod, ""));
-  auto taken = ClaimKeeper::take(nodes, gate_);
+  for (const auto& node : cluster_.nodes) {
+    ids.push_back(node.id);
+    nodes.push_back(observer_.access(node.pod, ""));
+  }
+  if (lease_ != nullptr) {
+    if (auto held = lease_->acquire(ids); !held) return std::unexpected(std::move(held).error());
+  }
+  gate_.follow(lease_);
+  return ClaimKeeper::take(nodes, gate_);
+}
+
+void Controller::take_claim() {
+  auto taken = claim_all();
   if (taken) {
     keeper_ = *std::move(taken);
     claimed_by_.clear();
@@ -253,11 +273,12 @@ void Controller::repair(bool whole_cluster) {
 // Intent before effect: the approved plan is on disk before the first batch starts, and gone once it is done.
 // One that waits for approval is kept too, since what is approved is that very plan.
 Status Controller::keep_record() {
-  if (is_final(status_.state)) return recorded_ ? folder_->remove(kRecord) : Status{};
-  if (status_.state == State::kAwaitingApproval) return keep_plan(*folder_, resource_, *status_.plan, false);
+  if (is_final(status_.state)) return recorded_ ? documents_.remove(kRecord) : Status{};
+  if (status_.state == State::kAwaitingApproval)
+    return keep_plan(documents_, resource_, *status_.plan, false);
   if (recorded_ || status_.approved_hash.empty() || status_.state != State::kRebalancing) return {};
   recorded_ = true;
-  return keep_plan(*folder_, resource_, *status_.plan, true);
+  return keep_plan(documents_, resource_, *status_.plan, true);
 }
 
 void Controller::begin_watching() {
@@ -268,7 +289,7 @@ void Controller::begin_watching() {
           return batch.source == node.id || batch.target == node.id || batch.target == node.primary;
         });
     if (touched)
-      watched.push_back({node.id, node.pod, observer_.access(node.pod, "redis-rebalance-look"),
+      watched.push_back({node.id, node.pod, observer_.access(node.pod, kLookName),
                          walls_of(node, resource_.spec.headroom)});
   }
   sampler_ = std::make_unique<Sampler>(std::move(watched));

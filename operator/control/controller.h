@@ -13,25 +13,27 @@
 #include "control/run.h"
 #include "control/sampler.h"
 #include "control/tally.h"
-#include "journal/file_journal.h"
-#include "journal/state_folder.h"
+#include "journal/journal.h"
 #include "reconcile/decide.h"
 
 namespace rebalance {
 
 class Controller {
  public:
-  Controller(RedisRebalance resource, Observer observer, std::unique_ptr<StateFolder> folder,
-             std::unique_ptr<FileJournal> journal, RunOptions options, Reporter& reporter,
+  // `lease`: nullptr where none is needed; must outlive it, as `documents` must.
+  Controller(RedisRebalance resource, Observer observer, DocumentStore& documents,
+             std::unique_ptr<Journal> journal, ClusterLease* lease, RunOptions options, Reporter& reporter,
              std::stop_token stop);
 
   Summary run();
+  bool nothing_open() const { return journal_->intents().empty(); }
 
  private:
   void recall();  // the record of an earlier process, if it is of this very spec
   void look();
   Scene scene();
   void act(const Action& action);
+  Result<std::unique_ptr<ClaimKeeper>> claim_all();
   void take_claim();
   void start_batch(const Batch& batch);
   void find_big_keys();
@@ -46,8 +48,9 @@ class Controller {
 
   RedisRebalance resource_;
   Observer observer_;
-  std::unique_ptr<StateFolder> folder_;
-  std::unique_ptr<FileJournal> journal_;
+  DocumentStore& documents_;
+  std::unique_ptr<Journal> journal_;
+  ClusterLease* lease_;
   RunOptions options_;
   Reporter& reporter_;
   std::stop_token stop_;

@@ -45,7 +45,6 @@ class Executor : public ProgressSink {
     std::jthread thread;
   };
   void work(const BatchJob& job, std::stop_token stop);
-  void forget(int batch);
 
   Gate& gate_;
   IntentLog& intents_;

@@ -6,7 +6,8 @@ namespace rebalance {
 
 Status WriteGate::may_write() {
   const std::scoped_lock lock(mutex_);
-  if (!lost_.empty()) return error(ErrorCode::kConflict, "writing is not allowed: " + lost_);
+  if (const auto why = lost_now(); !why.empty())
+    return error(ErrorCode::kConflict, "writing is not allowed: " + why);
   const auto silent = BootClock::now() - last_seen_;
   if (silent > kClaimValid) {
     return error(ErrorCode::kConflict,
@@ -16,6 +17,23 @@ Status WriteGate::may_write() {
   if (sampler_ == nullptr) return {};
   if (const auto flood = sampler_->flood()) return error(ErrorCode::kConflict, *flood);
   return {};
+}
+
+std::string WriteGate::lost_now() const {
+  if (!lost_.empty()) return lost_;
+  if (lease_ != nullptr && BootClock::now() >= lease_->held_until())
+    return "the leases of the nodes were not renewed in time, or another operator has them";
+  return {};
+}
+
+std::string WriteGate::lost() {
+  const std::scoped_lock lock(mutex_);
+  return lost_now();
+}
+
+void WriteGate::follow(const ClusterLease* lease) {
+  const std::scoped_lock lock(mutex_);
+  lease_ = lease;
 }
 
 void WriteGate::claim_seen(Instant when) {

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "base/clock.h"
+#include "control/cluster_lease.h"
 #include "control/sampler.h"
 #include "migrate/runner.h"
 
@@ -21,12 +22,17 @@ class WriteGate : public Gate {
 
   void claim_seen(Instant when);  // all nodes answered a claimed command
   void claim_lost(std::string why);
+  void follow(const ClusterLease* lease);  // nullptr: none is needed
+  // Why nothing may be written any more by this claim, ever; empty: it stands, or it is silent for a moment.
+  std::string lost();
   void watch(const Sampler* sampler);  // nullptr: no memory is watched
 
  private:
+  std::string lost_now() const;  // mutex_ held
   std::mutex mutex_;
   Instant last_seen_{};
   std::string lost_ = "the cluster was never claimed";
+  const ClusterLease* lease_ = nullptr;
   const Sampler* sampler_ = nullptr;
 };
 

@@ -9,8 +9,6 @@
 namespace rebalance {
 namespace {
 
-constexpr const char* kLookName = "redis-rebalance-look";  // no claim: it writes nothing
-
 void add(SlotSizes& all, const SlotSizes& node, const SlotSet& slots) {
   for (const auto& range : slots.ranges()) {
     for (int slot = range.first; slot <= range.last; slot++) {
@@ -24,8 +22,19 @@ void add(SlotSizes& all, const SlotSizes& node, const SlotSet& slots) {
 
 }  // namespace
 
-Observer::Observer(std::vector<PodState> pods, const ClusterSpec& cluster, SecretReader secrets)
-    : pods_(std::move(pods)), cluster_(cluster), secrets_(std::move(secrets)) {}
+Observer::Observer(PodSource pods, const ClusterSpec& cluster, SecretReader secrets)
+    : source_(std::move(pods)), pods_(source_()), cluster_(cluster), secrets_(std::move(secrets)) {}
+
+// A pod of the same name at another address is another server.
+void Observer::renew_pods() {
+  auto fresh = source_();
+  std::erase_if(connections_, [&](const auto& entry) {
+    const auto same = [&](const PodState& pod) { return pod.name == entry.first; };
+    const auto before = std::ranges::find_if(pods_, same), now = std::ranges::find_if(fresh, same);
+    return now == fresh.end() || before == pods_.end() || before->ip != now->ip || before->port != now->port;
+  });
+  pods_ = std::move(fresh);
+}
 
 ConnectOptions Observer::access(const PodName& pod, const std::string& client_name) const {
   const auto found = std::ranges::find(pods_, pod, &PodState::name);
@@ -47,6 +56,7 @@ Connection* Observer::connection(const PodName& pod) {
 }
 
 ClusterState Observer::look() {
+  renew_pods();
   std::vector<NodeAccess> accesses;
   for (const auto& pod : pods_)
     accesses.push_back({pod.name, access(pod.name, kLookName), connection(pod.name)});

@@ -2,6 +2,7 @@
 // only. Not thread-safe.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -11,11 +12,17 @@
 
 namespace rebalance {
 
+// CLIENT SETNAME of connections that only read: no claim.
+inline constexpr const char* kLookName = "redis-rebalance-look";
+
+// The pods as they are now: files give the same each time, an API server what its last event said.
+using PodSource = std::function<std::vector<PodState>()>;
+
 class Observer {
  public:
-  Observer(std::vector<PodState> pods, const ClusterSpec& cluster, SecretReader secrets);
+  Observer(PodSource pods, const ClusterSpec& cluster, SecretReader secrets);
 
-  ClusterState look();
+  ClusterState look();  // asks the source for the pods first
   // Bytes and keys of each slot, of all primaries side by side; what cannot be measured is a finding in
   // `cluster`.
   SlotSizes measure(ClusterState& cluster);
@@ -29,6 +36,8 @@ class Observer {
 
  private:
   Connection* connection(const PodName& pod);  // nullptr: cannot be reached
+  void renew_pods();
+  PodSource source_;
   std::vector<PodState> pods_;
   ClusterSpec cluster_;
   SecretReader secrets_;

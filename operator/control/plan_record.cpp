@@ -15,9 +15,10 @@ std::string environment(const char* name) {
 
 }  // namespace
 
-Status keep_plan(StateFolder& folder, const RedisRebalance& resource, const Plan& plan, bool approved) {
-  return folder.put(kRecord, encode_record({resource.name_space + "/" + resource.name, resource.fingerprint,
-                                            rfc3339(std::chrono::system_clock::now()), approved, plan}));
+Status keep_plan(DocumentStore& documents, const RedisRebalance& resource, const Plan& plan, bool approved) {
+  return documents.put(kRecord,
+                       encode_record({resource.name_space + "/" + resource.name, resource.fingerprint,
+                                      rfc3339(std::chrono::system_clock::now()), approved, plan}));
 }
 
 std::string state_folder_path(const std::string& asked, const RedisRebalance& resource) {

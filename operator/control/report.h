@@ -9,6 +9,10 @@
 #include "model/world.h"
 
 namespace rebalance {
+struct ClusterState;
+}
+
+namespace rebalance {
 
 struct PairView {
   PodName source, target;
@@ -58,6 +62,10 @@ class Reporter {
   virtual ~Reporter() = default;
   virtual void plan(const Plan& plan, const World& world) = 0;
   virtual void view(const RunView& view) = 0;  // often: every 250 ms and on each change
+  // After each decision: the whole record, and what it rests on. For those who show a state rather than a
+  // story.
+  virtual void status(const RebalanceStatus& /*status*/, const World& /*world*/,
+                      const ClusterState& /*cluster*/) {}
   virtual void event(const std::string& reason, const std::string& message) = 0;  // transitions and incidents
   virtual void summary(const Summary& summary) = 0;
 };

@@ -2,6 +2,7 @@
 
 #include "control/controller.h"
 #include "control/plan_record.h"
+#include "journal/state_folder.h"
 
 namespace rebalance {
 namespace {
@@ -23,15 +24,17 @@ Summary failed(const Error& why, Reporter& reporter) {
   return summary;
 }
 
-Result<std::unique_ptr<Controller>> make_controller(ObjectStore& store, const RunOptions& options,
-                                                    Reporter& reporter, const std::stop_token& stop) {
+Result<Summary> run_over_files(ObjectStore& store, const RunOptions& options, Reporter& reporter,
+                               const std::stop_token& stop) {
   TRY(objects, store.load());
   const auto& resource = objects.resource;
   TRY(folder, StateFolder::open(state_folder_path(options.state_folder, resource)));
-  TRY(journal, FileJournal::open(*folder));
-  Observer observer(objects.pods, resource.spec.cluster, reader(store, resource.name_space));
-  return std::make_unique<Controller>(resource, std::move(observer), std::move(folder), std::move(journal),
-                                      options, reporter, stop);
+  TRY(journal, Journal::open(*folder));
+  Observer observer([pods = objects.pods] { return pods; }, resource.spec.cluster,
+                    reader(store, resource.name_space));
+  return Controller(resource, std::move(observer), *folder, std::move(journal), nullptr, options, reporter,
+                    stop)
+      .run();
 }
 
 }  // namespace
@@ -41,7 +44,8 @@ Result<Survey> survey(ObjectStore& store) {
   Survey survey;
   survey.resource = objects.resource;
   survey.pods = objects.pods;
-  Observer observer(objects.pods, objects.resource.spec.cluster, reader(store, objects.resource.name_space));
+  Observer observer([&] { return objects.pods; }, objects.resource.spec.cluster,
+                    reader(store, objects.resource.name_space));
   survey.cluster = observer.look();
   const SlotSizes sizes = observer.measure(survey.cluster);
   survey.world = make_world(survey.cluster, objects.pods, sizes);
@@ -54,9 +58,8 @@ Status keep_plan(const RedisRebalance& resource, const Plan& plan, const std::st
 }
 
 Summary run(ObjectStore& store, const RunOptions& options, Reporter& reporter, std::stop_token stop) {
-  auto controller = make_controller(store, options, reporter, stop);
-  if (!controller) return failed(controller.error(), reporter);
-  return (*controller)->run();
+  auto summary = run_over_files(store, options, reporter, stop);
+  return summary ? *std::move(summary) : failed(summary.error(), reporter);
 }
 
 }  // namespace rebalance

@@ -123,7 +123,7 @@ Status StateFolder::put(std::string_view name, std::string_view text) {
   return {};
 }
 
-Result<std::optional<std::string>> StateFolder::get(std::string_view name) const {
+Result<std::optional<std::string>> StateFolder::get(std::string_view name) {
   TRY_OK(check_name(name));
   const std::scoped_lock guard(mutex_);
   const std::string where = path_ + "/" + std::string(name);

@@ -10,23 +10,22 @@
 #include <string>
 #include <string_view>
 
-#include "base/result.h"
+#include "kube/document_store.h"
 
 namespace rebalance {
 
-class StateFolder {
+class StateFolder : public DocumentStore {
  public:
   // kConflict names the folder and the pid of who holds it; kInvalidInput says why the folder cannot be used.
   static Result<std::unique_ptr<StateFolder>> open(const std::string& path);
-  ~StateFolder();
+  ~StateFolder() override;
   StateFolder(const StateFolder&) = delete;
   StateFolder& operator=(const StateFolder&) = delete;
 
-  // `name`: letters, digits, '-', '_' and '.', not beginning with '.'. Durable when it returns.
-  Status put(std::string_view name, std::string_view text);
-  Result<std::optional<std::string>> get(std::string_view name) const;  // nullopt: never put
-  Status remove(std::string_view name);
-  const std::string& path() const { return path_; }
+  Status put(std::string_view name, std::string_view text) override;
+  Result<std::optional<std::string>> get(std::string_view name) override;
+  Status remove(std::string_view name) override;
+  const std::string& path() const override { return path_; }
 
  private:
   StateFolder(std::string path, int folder, int lock)

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <utility>
 
 #include "base/log.h"
@@ -50,7 +51,17 @@ Result<MigrateAddress> PairDriver::address() {
   TRY(answers, source_.send(transport, 5s));
   if (answers.front().items.size() != 2 || answers.front().items[1].text != "no") return address;
   TRY(ports, target_.send(port, 5s));
-  if (ports.front().items.size() == 2) address.port = std::stoi(ports.front().items[1].text);
+  if (ports.front().items.size() != 2) return address;
+  const auto plain =
+      std::atoi(ports.front().items[1].text.c_str());  // 0 where there is none, as CONFIG has it
+  if (plain == 0) {
+    return error(
+        ErrorCode::kRefused,
+        fmt::format("{} says tls-cluster no, and {} listens on no port without TLS: nothing can move "
+                    "between them",
+                    source_.member().pod, target_.member().pod));
+  }
+  address.port = plain;
   return address;
 }
 

@@ -51,6 +51,14 @@ Decision stop(Step step) {
   return step.stay("Stopped", "stopped on request; run again to continue");
 }
 
+// Whoever has the cluster now goes on from what the servers say; so may we, as anybody else, with a new
+// claim.
+Decision give_up_claim(Step step) {
+  const std::string& why = step.scene.claim_lost;
+  if (!step.scene.running.empty()) return step.act(StopBatches{why}, "LosingClaim", why);
+  return step.stay("ClaimLost", why + "; run again to continue");
+}
+
 // A restart in the middle: all pairs stop, what is open is repaired, and a person decides (memory.md, "The
 // rule").
 Decision halt(Step step, const std::string& incident) {
@@ -92,7 +100,9 @@ Decision decide(const RedisRebalance& resource, const RebalanceStatus& status, c
   Step step{resource, resource.spec, scene, Decision{status, notebook, {}, Millis(1000)}};
   if (is_final(status.state)) return step.decision;
   take_in(step);
+  if (scene.claim_held && !scene.claim_lost.empty()) return give_up_claim(std::move(step));
   if (scene.stop_asked) return stop(std::move(step));
+  if (scene.close_asked) return close_only(std::move(step));
   switch (status.state) {
     case State::kPlanning:
     case State::kAwaitingApproval:

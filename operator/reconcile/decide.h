@@ -36,6 +36,7 @@ struct Scene {
   SlotSet open_slots;     // marked migrating or importing on any node
   SlotSet journal_slots;  // of those, the ones that the journal knows as this resource's own
   bool claim_held = false;
+  std::string claim_lost;  // why the claim that was held is no more; empty: it stands
   std::string claimed_by;  // somebody else's live claim: who and since when; empty: nobody's
   std::vector<Batch> running;
   std::vector<BatchEnd> ended;  // since the last decision
@@ -44,6 +45,7 @@ struct Scene {
   std::optional<Error> repair_error;  // of the last RepairOpen
   bool repaired = false;              // a RepairOpen ended since the last decision
   bool stop_asked = false;
+  bool close_asked = false;    // the resource is going away: finish what is open, start nothing
   bool observe_asked = false;  // stay in Observing for spec.observeSeconds
   Instant now{};
   std::string wall_time;  // now as RFC 3339, for people

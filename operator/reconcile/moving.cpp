@@ -114,6 +114,16 @@ std::optional<Decision> hold_unhealthy(Step& step) {
   return step.stay(blocker->name, what);
 }
 
+// Its server ends within seconds: what is under way stops at the next safe point, and nothing starts. When it
+// comes back as another process, that is a restart.
+std::optional<Decision> hold_for_leaving(Step& step) {
+  const auto leaving = leaving_pod(*step.status().plan, step.scene.world);
+  if (!leaving) return std::nullopt;
+  const std::string what = fmt::format("{}: {}; {}", leaving->where, leaving->evidence, leaving->remedy);
+  if (!step.scene.running.empty()) return step.act(StopBatches{what}, leaving->name, what);
+  return step.stay(leaving->name, what);
+}
+
 bool pausing(const Step& step) {
   const auto& notebook = step.decision.notebook;
   const bool backing_off = notebook.next_try && step.scene.now < *notebook.next_try;
@@ -134,6 +144,7 @@ Decision nothing_starts(Step step, const std::optional<Refusal>& refusal) {
 
 Decision move(Step step) {
   if (auto failed = settle_failures(step)) return *std::move(failed);
+  if (auto holding = hold_for_leaving(step)) return *std::move(holding);
   if (auto closing = close_open(step)) return *std::move(closing);
   if (auto holding = hold_unhealthy(step)) return *std::move(holding);
   if (pausing(step)) return step.stay("Pausing", "pausing between batches", Millis(200));

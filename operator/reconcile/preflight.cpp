@@ -111,6 +111,14 @@ std::vector<Finding> preflight(const Plan& plan, const World& world, const Safet
   return findings;
 }
 
+std::optional<Finding> leaving_pod(const Plan& plan, const World& world) {
+  for (const auto& id : touched(plan)) {
+    const WorldNode* node = world.find(id);
+    if (node != nullptr && node->deleting) return deleting_finding(*node);
+  }
+  return std::nullopt;
+}
+
 const Finding* first_blocker(const std::vector<Finding>& findings) {
   const auto found = std::ranges::find(findings, Severity::kBlocker, &Finding::severity);
   return found == findings.end() ? nullptr : &*found;

@@ -143,6 +143,7 @@ std::optional<Decision> treat_big_keys(Step& step) {
 
 Decision begin(Step step) {
   for (const auto& node : step.scene.world.nodes) step.notebook().run_ids[node.pod] = node.run_id;
+  if (step.status().execution_started.empty()) step.status().execution_started = step.scene.wall_time;
   step.decision.requeue = Millis(0);
   return step.enter(State::kRebalancing, "Moving", "moving slots");
 }
@@ -210,6 +211,15 @@ std::optional<Decision> find_plan(Step& step) {
 }
 
 }  // namespace
+
+Decision close_only(Step step) {
+  if (step.scene.repair_error) return step.stay("Stopped", step.scene.repair_error->message);
+  if (step.scene.repaired || step.scene.journal_slots.empty())
+    return step.stay("Stopped", "nothing of this resource is open");
+  if (auto waiting = claim(step)) return *std::move(waiting);
+  return step.act(RepairOpen{}, "Repairing",
+                  fmt::format("finishing what was left open: slots {}", step.scene.journal_slots.text()));
+}
 
 Decision prepare(Step step) {
   if (auto repairing = repair_first(step)) return *std::move(repairing);

@@ -37,6 +37,8 @@ struct Step {
 
 // Planning, AwaitingApproval, Waiting: everything before the first write.
 Decision prepare(Step step);
+// Instead of all of them: closes what this resource left open, and ends with reason Stopped.
+Decision close_only(Step step);
 // Rebalancing.
 Decision move(Step step);
 // Verifying and Observing.

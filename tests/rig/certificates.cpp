@@ -37,6 +37,11 @@ void add_extension(X509* certificate, X509* issuer, int which, const std::string
   check(extension != nullptr && X509_add_ext(certificate, extension.get(), -1) == 1, "add an extension");
 }
 
+void add_to_subject(X509* certificate, const char* field, const std::string& value) {
+  X509_NAME_add_entry_by_txt(X509_get_subject_name(certificate), field, MBSTRING_ASC,
+                             reinterpret_cast<const unsigned char*>(value.c_str()), -1, -1, 0);
+}
+
 Certificate started(const std::string& name, EVP_PKEY* key, long from_seconds, long to_seconds) {
   Certificate certificate(X509_new(), X509_free);
   unsigned char serial[8];
@@ -49,8 +54,7 @@ Certificate started(const std::string& name, EVP_PKEY* key, long from_seconds, l
   X509_gmtime_adj(X509_getm_notBefore(certificate.get()), from_seconds);
   X509_gmtime_adj(X509_getm_notAfter(certificate.get()), to_seconds);
   X509_set_pubkey(certificate.get(), key);
-  X509_NAME_add_entry_by_txt(X509_get_subject_name(certificate.get()), "CN", MBSTRING_ASC,
-                             reinterpret_cast<const unsigned char*>(name.c_str()), -1, -1, 0);
+  add_to_subject(certificate.get(), "CN", name);
   return certificate;
 }
 
@@ -90,6 +94,7 @@ CertificateFiles CertificateAuthority::issue(const std::string& name,
   std::string names;
   for (const auto& entry : options.names) names += (names.empty() ? "" : ",") + entry;
   if (!names.empty()) add_extension(certificate.get(), issuer.get(), NID_subject_alt_name, names);
+  if (!options.organization.empty()) add_to_subject(certificate.get(), "O", options.organization);
   check(X509_sign(certificate.get(), issuer_key.get(), EVP_sha256()) > 0, "sign a certificate");
   return written(folder_, name, certificate.get(), key.get());
 }

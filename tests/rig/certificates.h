@@ -14,7 +14,8 @@ struct CertificateFiles {
 
 struct CertificateOptions {
   std::vector<std::string> names = {"DNS:localhost", "IP:127.0.0.1", "IP:::1"};  // as subjectAltName has them
-  bool expired = false;                                                          // it ended an hour ago
+  std::string organization = {};  // O of the subject: what Kubernetes takes for a client's group
+  bool expired = false;           // it ended an hour ago
 };
 
 class CertificateAuthority {

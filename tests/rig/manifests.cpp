@@ -71,19 +71,22 @@ std::string pod(const Server& server, int index, int64_t limit) {
   return out.str();
 }
 
-std::string secret(const std::string& name, const std::vector<std::pair<std::string, std::string>>& data) {
+std::string secret(const std::string& name, const std::string& name_space,
+                   const std::vector<std::pair<std::string, std::string>>& data) {
   std::string text = "apiVersion: v1\nkind: Secret\nmetadata:\n  name: " + name +
-                     "\n  namespace: default\ntype: Opaque\ndata:\n";
+                     "\n  namespace: " + name_space + "\ntype: Opaque\ndata:\n";
   for (const auto& [key, value] : data) text += "  " + key + ": " + base64(value) + "\n";
   return text;
 }
 
-std::string rebalance(const TestCluster& cluster, const ManifestOptions& options) {
+}  // namespace
+
+std::string rebalance_yaml(const TestCluster& cluster, const ManifestOptions& options) {
   const ServerOptions& server = cluster.node(0).options();
   std::string text =
       "apiVersion: redisrebalance.io/v1alpha1\nkind: RedisRebalance\nmetadata:\n  name: " + options.name +
-      "\n  namespace: default\nspec:\n  cluster:\n    podSelector:\n      matchLabels:\n        app: "
-      "redis-cluster\n"
+      "\n  namespace: " + options.name_space +
+      "\nspec:\n  cluster:\n    podSelector:\n      matchLabels:\n        app: redis-cluster\n"
       "    port: redis\n";
   if (!server.password.empty()) text += "    auth:\n      secretName: redis-auth\n";
   if (server.tls)
@@ -91,7 +94,21 @@ std::string rebalance(const TestCluster& cluster, const ManifestOptions& options
   return text + "  goal:\n" + indented(options.goal, "    ") + indented(options.spec, "  ");
 }
 
-}  // namespace
+std::string secrets_yaml(const TestCluster& cluster, const std::string& name_space) {
+  const ServerOptions& server = cluster.node(0).options();
+  std::string secrets;
+  if (!server.password.empty()) {
+    const std::string user = server.user.empty() ? "default" : server.user;
+    secrets += secret("redis-auth", name_space, {{"username", user}, {"password", server.password}});
+  }
+  if (server.tls) {
+    secrets += (secrets.empty() ? "" : "---\n") + secret("redis-tls", name_space,
+                                                         {{"ca.crt", read_file(server.tls->ca)},
+                                                          {"tls.crt", read_file(server.tls->certificate)},
+                                                          {"tls.key", read_file(server.tls->key)}});
+  }
+  return secrets;
+}
 
 void write_manifests(const std::filesystem::path& folder, const TestCluster& cluster,
                      const ManifestOptions& options) {
@@ -101,20 +118,8 @@ void write_manifests(const std::filesystem::path& folder, const TestCluster& clu
                 cluster.node(index).options().memory_limit.value_or(options.default_limit));
   std::filesystem::create_directories(folder);
   write_file(folder / "pods.yaml", pods + "kind: List\nmetadata:\n  resourceVersion: \"\"\n");
-  write_file(folder / "rebalance.yaml", rebalance(cluster, options));
-
-  const ServerOptions& server = cluster.node(0).options();
-  std::string secrets;
-  if (!server.password.empty()) {
-    const std::string user = server.user.empty() ? "default" : server.user;
-    secrets += secret("redis-auth", {{"username", user}, {"password", server.password}});
-  }
-  if (server.tls) {
-    secrets += (secrets.empty() ? "" : "---\n") +
-               secret("redis-tls", {{"ca.crt", read_file(server.tls->ca)},
-                                    {"tls.crt", read_file(server.tls->certificate)},
-                                    {"tls.key", read_file(server.tls->key)}});
-  }
+  write_file(folder / "rebalance.yaml", rebalance_yaml(cluster, options));
+  const std::string secrets = secrets_yaml(cluster, options.name_space);
   if (!secrets.empty()) write_file(folder / "secrets.yaml", secrets);
 }
 

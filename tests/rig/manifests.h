@@ -12,11 +12,19 @@ namespace rig {
 
 struct ManifestOptions {
   std::string name = "rebalance";      // of the RedisRebalance
+  std::string name_space = "default";  // of that one alone, and of secrets
   std::string goal = "type: Balance";  // lines below spec.goal, not indented
   std::string spec;  // further lines below spec, not indented ("headroom: {minFreePercent: 10}")
   int64_t default_limit = 256LL << 20;    // of pods whose server runs without a limit; 0: none is written
   std::string server_name = "localhost";  // of TLS
 };
+
+// The RedisRebalance alone, as YAML.
+std::string rebalance_yaml(const TestCluster& cluster, const ManifestOptions& options = {});
+
+// The servers' password (redis-auth) and certificates (redis-tls) as Secrets in YAML; empty where they have
+// none.
+std::string secrets_yaml(const TestCluster& cluster, const std::string& name_space = "default");
 
 // Writes pods.yaml (pods redis-0, redis-1, ... in the cluster's order, labels app: redis-cluster),
 // rebalance.yaml and, for TLS and passwords, secrets.yaml (redis-tls, redis-auth). What is there is replaced.

@@ -1,3 +1,5 @@
+#include "journal/journal.h"
+
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/stat.h>
@@ -8,19 +10,19 @@
 #include <filesystem>
 #include <fstream>
 
-#include "journal/file_journal.h"
+#include "journal/state_folder.h"
 
 namespace rebalance {
 namespace {
 
-class Journal : public testing::Test {
+class State : public testing::Test {
  protected:
-  Journal() {
+  State() {
     char name[] = "/tmp/journal_test_XXXXXX";
     base = mkdtemp(name);
     path = base / "state";
   }
-  ~Journal() override { std::filesystem::remove_all(base); }
+  ~State() override { std::filesystem::remove_all(base); }
 
   std::unique_ptr<StateFolder> open_folder() {
     auto folder = StateFolder::open(path.string());
@@ -34,7 +36,7 @@ class Journal : public testing::Test {
   std::filesystem::path base, path;
 };
 
-TEST_F(Journal, TheFolderIsPrivateAndMadeWithItsParents) {
+TEST_F(State, TheFolderIsPrivateAndMadeWithItsParents) {
   path = base / "deep" / "state";
   open_folder();
   struct stat facts{};
@@ -42,7 +44,7 @@ TEST_F(Journal, TheFolderIsPrivateAndMadeWithItsParents) {
   EXPECT_EQ(facts.st_mode & 0777, 0700u);
 }
 
-TEST_F(Journal, ASecondProcessHearsWhoHoldsTheFolder) {
+TEST_F(State, ASecondProcessHearsWhoHoldsTheFolder) {
   const auto folder = open_folder();
   const auto second = StateFolder::open(path.string());
   ASSERT_FALSE(second);
@@ -50,19 +52,19 @@ TEST_F(Journal, ASecondProcessHearsWhoHoldsTheFolder) {
   EXPECT_NE(second.error().message.find("process " + std::to_string(getpid())), std::string::npos);
 }
 
-TEST_F(Journal, TheFolderIsFreeAgainAfterItsHolder) {
+TEST_F(State, TheFolderIsFreeAgainAfterItsHolder) {
   open_folder();
   EXPECT_TRUE(StateFolder::open(path.string()));
 }
 
-TEST_F(Journal, AFolderThatCannotBeMadeIsSaid) {
+TEST_F(State, AFolderThatCannotBeMadeIsSaid) {
   std::ofstream(base / "file") << "x";
   const auto folder = StateFolder::open((base / "file").string());
   ASSERT_FALSE(folder);
   EXPECT_NE(folder.error().message.find("file"), std::string::npos);
 }
 
-TEST_F(Journal, DocumentsComeBackAsTheyWerePut) {
+TEST_F(State, DocumentsComeBackAsTheyWerePut) {
   const auto folder = open_folder();
   const std::string text("any\0byte\n", 9);
   ASSERT_TRUE(folder->put("plan.json", text));
@@ -71,45 +73,45 @@ TEST_F(Journal, DocumentsComeBackAsTheyWerePut) {
   EXPECT_FALSE(folder->get("plan.json").value());
 }
 
-TEST_F(Journal, NamesThatLeaveTheFolderAreRefused) {
+TEST_F(State, NamesThatLeaveTheFolderAreRefused) {
   const auto folder = open_folder();
   for (const char* name : {"", "../x", "a/b", ".hidden", "lock"})
     EXPECT_FALSE(folder->put(name, "x")) << name;
 }
 
-TEST_F(Journal, IntentsOutliveTheProcess) {
+TEST_F(State, IntentsOutliveTheProcess) {
   const auto folder = open_folder();
   {
-    auto journal = FileJournal::open(*folder).value();
+    auto journal = Journal::open(*folder).value();
     ASSERT_TRUE(journal->open(intent("0-63")));
     ASSERT_TRUE(journal->open(intent("100-163", "c")));
   }
-  const auto again = FileJournal::open(*folder).value()->intents();
+  const auto again = Journal::open(*folder).value()->intents();
   EXPECT_EQ(again, (std::vector{intent("0-63"), intent("100-163", "c")}));
 }
 
-TEST_F(Journal, ClosedSlotsAreForgottenTheOthersKept) {
+TEST_F(State, ClosedSlotsAreForgottenTheOthersKept) {
   const auto folder = open_folder();
-  auto journal = FileJournal::open(*folder).value();
+  auto journal = Journal::open(*folder).value();
   ASSERT_TRUE(journal->open(intent("0-63")));
   ASSERT_TRUE(journal->close("a", "b", SlotSet::parse("0-61").value()));
   ASSERT_TRUE(journal->close("a", "c", SlotSet::parse("62").value()));  // another pair's
   journal.reset();
-  EXPECT_EQ(FileJournal::open(*folder).value()->intents(), std::vector{intent("62-63")});
+  EXPECT_EQ(Journal::open(*folder).value()->intents(), std::vector{intent("62-63")});
 }
 
-TEST_F(Journal, TheLastCloseIsDurableAtOnce) {
+TEST_F(State, TheLastCloseIsDurableAtOnce) {
   const auto folder = open_folder();
-  auto journal = FileJournal::open(*folder).value();
+  auto journal = Journal::open(*folder).value();
   ASSERT_TRUE(journal->open(intent("5")));
   ASSERT_TRUE(journal->close("a", "b", SlotSet::parse("5").value()));
-  EXPECT_TRUE(FileJournal::open(*folder).value()->intents().empty());
+  EXPECT_TRUE(Journal::open(*folder).value()->intents().empty());
 }
 
-TEST_F(Journal, ATornOrStrangeJournalIsAnErrorAndNeverIgnored) {
+TEST_F(State, ATornOrStrangeJournalIsAnErrorAndNeverIgnored) {
   const auto folder = open_folder();
   {
-    auto journal = FileJournal::open(*folder).value();
+    auto journal = Journal::open(*folder).value();
     ASSERT_TRUE(journal->open(intent("0-63")));
   }
   const auto whole = folder->get("intents.json").value().value();
@@ -117,31 +119,31 @@ TEST_F(Journal, ATornOrStrangeJournalIsAnErrorAndNeverIgnored) {
                            std::string("{\"format\":2,\"intents\":[]}"),
                            std::string("{\"format\":1,\"intents\":[{\"engine\":\"Magic\"}]}")}) {
     ASSERT_TRUE(folder->put("intents.json", text));
-    const auto journal = FileJournal::open(*folder);
+    const auto journal = Journal::open(*folder);
     ASSERT_FALSE(journal) << text;
     EXPECT_NE(journal.error().message.find("intents.json"), std::string::npos);
   }
 }
 
-TEST_F(Journal, AFullDiskIsAnErrorAndTheIntentIsNotOpen) {
+TEST_F(State, AFullDiskIsAnErrorAndTheIntentIsNotOpen) {
   const auto folder = open_folder();
-  auto journal = FileJournal::open(*folder).value();
+  auto journal = Journal::open(*folder).value();
   ASSERT_TRUE(journal->open(intent("1")));
   // A folder in the way of the new file fails every write, for root as well.
   std::filesystem::create_directory(path / ".intents.json.new");
   EXPECT_FALSE(journal->open(intent("2")));
   EXPECT_EQ(journal->intents(), std::vector{intent("1")});
   std::filesystem::remove(path / ".intents.json.new");
-  EXPECT_EQ(FileJournal::open(*folder).value()->intents(), std::vector{intent("1")});
+  EXPECT_EQ(Journal::open(*folder).value()->intents(), std::vector{intent("1")});
 }
 
-TEST_F(Journal, AProcessKilledAtAnyInstantLeavesAWholeJournal) {
+TEST_F(State, AProcessKilledAtAnyInstantLeavesAWholeJournal) {
   for (int round = 0; round < 10; ++round) {
     const pid_t writer = fork();
     if (writer == 0) {
       auto folder = StateFolder::open(path.string());
-      auto journal = folder ? FileJournal::open(**folder)
-                            : Result<std::unique_ptr<FileJournal>>(std::unexpected(folder.error()));
+      auto journal = folder ? Journal::open(**folder)
+                            : Result<std::unique_ptr<Journal>>(std::unexpected(folder.error()));
       for (int slot = 0; journal; slot = (slot + 1) % 1000) {
         (void)(*journal)->open(intent(std::to_string(slot).c_str()));
         (void)(*journal)->close("a", "b", SlotSet::parse(std::to_string(slot)).value());
@@ -155,7 +157,7 @@ TEST_F(Journal, AProcessKilledAtAnyInstantLeavesAWholeJournal) {
     waitpid(writer, &state, 0);
     ASSERT_TRUE(WIFSIGNALED(state));
     const auto folder = open_folder();
-    const auto journal = FileJournal::open(*folder);
+    const auto journal = Journal::open(*folder);
     ASSERT_TRUE(journal) << journal.error().message;
     EXPECT_LE((*journal)->intents().size(), 1u);
     (void)folder->remove("intents.json");

@@ -118,6 +118,17 @@ TEST(Decide, NothingIsMovedBeforeTheClaimIsHeld) {
   EXPECT_EQ(count<StartBatch>(drive.last), 0);
 }
 
+TEST(Decide, WhenExecutionBeganIsRememberedOnceAndOnlyIfItDid) {
+  Drive drive;
+  drive.once();
+  EXPECT_EQ(drive.status.execution_started, "");
+  drive.until(State::kRebalancing);
+  EXPECT_EQ(drive.status.execution_started, "2026-01-01T00:00:00Z");
+  drive.scene.wall_time = "2026-01-02T00:00:00Z";
+  drive.until_final();
+  EXPECT_EQ(drive.status.execution_started, "2026-01-01T00:00:00Z");
+}
+
 TEST(Decide, ALiveClaimOfAnotherMeansWaitingAndSaysWho) {
   Drive drive;
   drive.scene.claimed_by = "laptop since 10:00";
@@ -218,6 +229,68 @@ TEST(Decide, WhatTheJournalHoldsOpenIsRepairedBeforeAnythingElse) {
   drive.obey();
   drive.once();
   EXPECT_EQ(count<RepairOpen>(drive.last), 1);
+}
+
+TEST(Decide, AClaimThatIsLostStopsWhatRunsAndEndsTheRunWithoutAFailure) {
+  Drive drive;
+  drive.until(State::kRebalancing);
+  drive.once();
+  const Batch batch = std::get<StartBatch>(drive.last.actions.front()).batch;
+  drive.scene.running = {batch};
+  drive.scene.claim_lost = "another operator has it";
+  drive.once();
+  EXPECT_EQ(count<StopBatches>(drive.last), 1);
+  drive.scene.running.clear();
+  drive.once();
+  EXPECT_EQ(drive.status.reason, "ClaimLost");
+  EXPECT_EQ(drive.status.state, State::kRebalancing) << "it goes on when the cluster is claimed again";
+}
+
+TEST(Decide, WhatGoesAwayClosesWhatIsOpenAndStartsNothing) {
+  Drive drive;
+  drive.scene.close_asked = true;
+  drive.scene.journal_slots = SlotSet::parse("5").value();
+  drive.once();
+  EXPECT_EQ(count<TakeClaim>(drive.last), 1);
+  drive.obey();
+  drive.once();
+  EXPECT_EQ(count<RepairOpen>(drive.last), 1);
+  drive.obey();
+  drive.once();
+  EXPECT_EQ(drive.status.reason, "Stopped");
+  EXPECT_FALSE(drive.status.plan);
+}
+
+TEST(Decide, WhatGoesAwayWithNothingOpenNeedsNoClaim) {
+  Drive drive;
+  drive.scene.close_asked = true;
+  drive.once();
+  EXPECT_EQ(drive.status.reason, "Stopped");
+  EXPECT_TRUE(drive.last.actions.empty());
+}
+
+TEST(Decide, APodThatIsBeingDeletedStopsWhatRunsAndLetsNothingStart) {
+  Drive drive;
+  drive.until(State::kRebalancing);
+  drive.once();
+  drive.scene.running = {std::get<StartBatch>(drive.last.actions.front()).batch};
+  drive.scene.world.nodes[2].deleting = true;
+  drive.once();
+  EXPECT_EQ(count<StopBatches>(drive.last), 1);
+  EXPECT_EQ(drive.status.reason, "PodDeleting");
+  drive.scene.running.clear();
+  drive.once();
+  EXPECT_TRUE(drive.last.actions.empty());
+  EXPECT_THAT(drive.status.message, HasSubstr("redis-2"));
+}
+
+TEST(Decide, AtMostTwoSourcesMoveIntoOneTarget) {
+  Drive drive;
+  drive.scene.world.nodes = {primary(0, "0-5460"), primary(1, "5461-10922"), primary(2, "10923-16383"),
+                             primary(3, "")};
+  drive.until(State::kRebalancing);
+  drive.once();
+  EXPECT_EQ(count<StartBatch>(drive.last), 2);
 }
 
 TEST(Decide, ARestartInTheMiddleStopsRepairsAndAsksAPerson) {

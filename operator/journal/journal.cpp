@@ -1,4 +1,4 @@
-#include "journal/file_journal.h"
+#include "journal/journal.h"
 
 #include <fmt/format.h>
 
@@ -68,18 +68,18 @@ SlotSet without(SlotSet set, const SlotSet& gone) {
 
 }  // namespace
 
-Result<std::unique_ptr<FileJournal>> FileJournal::open(StateFolder& folder) {
-  std::unique_ptr<FileJournal> journal(new FileJournal(folder));
-  TRY(text, folder.get(kName));
+Result<std::unique_ptr<Journal>> Journal::open(DocumentStore& documents) {
+  std::unique_ptr<Journal> journal(new Journal(documents));
+  TRY(text, documents.get(kName));
   if (!text) return journal;
-  TRY(intents, read_intents(*text, folder.path()));
+  TRY(intents, read_intents(*text, documents.path()));
   journal->intents_ = std::move(intents);
   return journal;
 }
 
-FileJournal::~FileJournal() { (void)flush(); }
+Journal::~Journal() { (void)flush(); }
 
-Status FileJournal::open(const MoveIntent& intent) {
+Status Journal::open(const MoveIntent& intent) {
   const std::scoped_lock guard(mutex_);
   intents_.push_back(intent);
   auto written = write();
@@ -87,7 +87,7 @@ Status FileJournal::open(const MoveIntent& intent) {
   return written;
 }
 
-Status FileJournal::close(const NodeId& source, const NodeId& target, const SlotSet& slots) {
+Status Journal::close(const NodeId& source, const NodeId& target, const SlotSet& slots) {
   const std::scoped_lock guard(mutex_);
   for (auto& intent : intents_) {
     if (intent.source == source && intent.target == target)
@@ -98,20 +98,20 @@ Status FileJournal::close(const NodeId& source, const NodeId& target, const Slot
   return intents_.empty() ? write() : Status{};
 }
 
-std::vector<MoveIntent> FileJournal::intents() const {
+std::vector<MoveIntent> Journal::intents() const {
   const std::scoped_lock guard(mutex_);
   return intents_;
 }
 
-Status FileJournal::flush() {
+Status Journal::flush() {
   const std::scoped_lock guard(mutex_);
   return dirty_ ? write() : Status{};
 }
 
-Status FileJournal::write() {
+Status Journal::write() {
   json document{{"format", kFormat}, {"intents", json::array()}};
   for (const auto& intent : intents_) document["intents"].push_back(to_json(intent));
-  TRY_OK(folder_.put(kName, document.dump(1)));
+  TRY_OK(documents_.put(kName, document.dump(1)));
   dirty_ = false;
   return {};
 }

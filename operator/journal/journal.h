@@ -1,20 +1,20 @@
-// Intents in a state folder: one JSON document `intents.json`, rewritten whole.
+// Intents as one JSON document `intents.json`, rewritten whole.
 #pragma once
 
 #include <memory>
 #include <mutex>
 
-#include "journal/state_folder.h"
+#include "kube/document_store.h"
 #include "model/intent.h"
 
 namespace rebalance {
 
-class FileJournal : public IntentLog {
+class Journal : public IntentLog {
  public:
   // Reads what an earlier run left. kInvalidInput when the document cannot be understood: it is never
-  // ignored. `folder` must outlive the journal.
-  static Result<std::unique_ptr<FileJournal>> open(StateFolder& folder);
-  ~FileJournal() override;  // writes the closes that are not yet durable
+  // ignored. `documents` must outlive the journal.
+  static Result<std::unique_ptr<Journal>> open(DocumentStore& documents);
+  ~Journal() override;  // writes the closes that are not yet durable
 
   Status open(const MoveIntent& intent) override;
   // Becomes durable with the next open(), with flush(), or when no intent is left.
@@ -23,9 +23,9 @@ class FileJournal : public IntentLog {
   Status flush();
 
  private:
-  explicit FileJournal(StateFolder& folder) : folder_(folder) {}
+  explicit Journal(DocumentStore& documents) : documents_(documents) {}
   Status write();  // mutex_ held
-  StateFolder& folder_;
+  DocumentStore& documents_;
   mutable std::mutex mutex_;
   std::vector<MoveIntent> intents_;
   bool dirty_ = false;

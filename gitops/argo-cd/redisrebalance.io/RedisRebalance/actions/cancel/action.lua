@@ -1,0 +1,2 @@
+obj.spec.execution = "Cancelled"
+return obj

@@ -1,0 +1,13 @@
+-- Which actions can be taken on a RedisRebalance now.
+local actions = {}
+local final = { Succeeded = true, Refused = true, Failed = true, Cancelled = true, RolledBack = true }
+local state = obj.status ~= nil and obj.status.state or nil
+local execution = obj.spec.execution or "Run"
+local over = state ~= nil and final[state] == true
+local hash = obj.status ~= nil and obj.status.plan ~= nil and obj.status.plan.hash or nil
+
+actions["approve"] = { disabled = hash == nil or not (state == "AwaitingApproval" or state == "PlanStale") }
+actions["pause"] = { disabled = over or execution ~= "Run" }
+actions["resume"] = { disabled = over or execution ~= "Paused" }
+actions["cancel"] = { disabled = over or execution == "Cancelled" }
+return actions

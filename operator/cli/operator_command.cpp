@@ -1,0 +1,34 @@
+#include <fmt/format.h>
+
+#include <cstdlib>
+
+#include "base/log.h"
+#include "cli/commands.h"
+#include "cli/signals.h"
+#include "control/operator.h"
+#include "control/run.h"
+#include "kube/http_transport.h"
+
+namespace rebalance {
+
+int operator_command(const Options& options) {
+  const StopOnSignal stop([] {}, [] { std::_Exit(kStoppedCode); });  // before any thread is started
+  set_log_level(options.verbose ? LogLevel::kDebug : LogLevel::kInfo);
+  if (options.json_log) set_log_format(LogFormat::kJson);
+  const auto config = find_cluster_config(options.kubeconfig, options.context, process_environment());
+  if (!config) return fail(config.error());
+  log_info("the API server of " + config->origin);
+  ApiClient client(make_http_transport(*config), make_http_transport(*config));
+  OperatorOptions how;
+  how.name_spaces = options.name_spaces;
+  how.own_name_space = options.own_name_space.empty() ? config->name_space : options.own_name_space;
+  how.leader_elect = options.leader_elect;
+  how.workers = options.workers;
+  how.most_clusters = options.most_clusters;
+  how.metrics_address = options.metrics_address;
+  how.version = PROGRAM_VERSION;
+  const auto ended = operate(client, how, stop.token());
+  return ended ? kDone : fail(ended.error());
+}
+
+}  // namespace rebalance

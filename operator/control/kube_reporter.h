@@ -1,0 +1,63 @@
+// Shows a run in the status of its RedisRebalance, as events, and as metrics. A thread of its own writes, so
+// that a slow API server holds up nothing.
+#pragma once
+
+#include <condition_variable>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+
+#include "codec/status_codec.h"
+#include "control/report.h"
+#include "kube/event_recorder.h"
+#include "kube/status_writer.h"
+#include "telemetry/metrics.h"
+
+namespace rebalance {
+
+// Where a run is told, and of what. All must outlive the reporter.
+struct KubeShow {
+  StatusWriter& statuses;
+  EventRecorder& events;
+  Metrics& metrics;
+};
+
+inline constexpr auto kGroupVersion = "redisrebalance.io/v1alpha1";
+ApiResource rebalance_resource();
+ObjectRef reference_to(const RedisRebalance& resource);
+
+class KubeReporter : public Reporter {
+ public:
+  // `before`: the status that an earlier process left; its conditions keep their times.
+  KubeReporter(KubeShow show, const RedisRebalance& resource, StatusDocument before);
+  ~KubeReporter() override;  // the last status is written first, within ten seconds
+
+  void plan(const Plan& plan, const World& world) override;
+  void view(const RunView& view) override;
+  void status(const RebalanceStatus& status, const World& world, const ClusterState& cluster) override;
+  void event(const std::string& reason, const std::string& message) override;
+  void summary(const Summary& summary) override;
+
+  // A status without a run: the spec cannot be used, there is no pod, it has to wait.
+  void say(State state, std::string reason, std::string message);
+
+ private:
+  void changed(bool urgent);  // mutex_ held
+  void renew_conditions(const std::vector<Finding>* findings);
+  void write_all(const std::stop_token& stop);
+  void show_figures(const ClusterState& cluster);
+
+  KubeShow show_;
+  const RedisRebalance resource_;
+  std::mutex mutex_;  // of all below but the thread
+  std::condition_variable_any condition_;
+  StatusDocument document_;
+  std::map<PodName, Bytes> peaks_;
+  std::optional<Instant> last_progress_;
+  bool dirty_ = false, writing_ = false, urgent_ = false, ending_ = false;
+  std::jthread thread_;  // last: it ends before what it uses
+};
+
+}  // namespace rebalance

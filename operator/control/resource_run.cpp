@@ -1,0 +1,97 @@
+#include "control/resource_run.h"
+
+#include <fmt/format.h>
+
+#include "codec/json_tree.h"
+#include "control/controller.h"
+#include "control/kube_lease.h"
+#include "kube/config_map_documents.h"
+
+namespace rebalance {
+namespace {
+
+constexpr Millis kSecretDeadline{5000};
+
+SecretReader secrets_of(ApiClient& client, const std::string& name_space) {
+  return [&client, name_space](const std::string& name) -> Result<std::map<std::string, std::string>> {
+    HttpRequest request;
+    request.path = api_path({"", "v1", "secrets"}, name_space, name);
+    request.deadline = kSecretDeadline;
+    const auto answer = client.call(request, {});
+    if (!answer) return error(answer.error().code, answer.error().message);
+    TRY(tree, parse_json(*answer, "secret " + name));
+    TRY(secret, decode_secret(tree));
+    return std::move(secret.data);
+  };
+}
+
+std::string no_pods(const RedisRebalance& resource) {
+  std::string labels;
+  for (const auto& [key, value] : resource.spec.cluster.match_labels)
+    labels += fmt::format("{}{}={}", labels.empty() ? "" : ",", key, value);
+  return fmt::format("spec.cluster.podSelector {} matches no pod in namespace {}", labels,
+                     resource.name_space);
+}
+
+}  // namespace
+
+ResourceRun::ResourceRun(RunPlace place, StoredRebalance object, bool close_only, std::function<void()> ended)
+    : place_(std::move(place)),
+      object_(std::move(object)),
+      close_only_(close_only),
+      ended_(std::move(ended)) {
+  thread_ = std::jthread([this](const std::stop_token& stop) { work(stop); });
+}
+
+void ResourceRun::work(const std::stop_token& stop) {
+  RedisRebalance resource;
+  if (object_.resource) resource = *object_.resource;
+  resource.name = object_.name;
+  resource.name_space = object_.name_space;
+  resource.uid = object_.uid;
+  resource.generation = object_.generation;
+  {
+    KubeReporter reporter(place_.show, resource, object_.status);
+    auto outcome = control(reporter, stop);
+    if (outcome) {
+      outcome_ = *std::move(outcome);
+    } else {
+      const bool wrong = outcome.error().code == ErrorCode::kInvalidInput;
+      outcome_ = {wrong ? State::kRefused : State::kWaiting, wrong ? "InvalidSpec" : "Unavailable",
+                  close_only_ ? false : true};
+      reporter.say(outcome_.state, outcome_.reason, outcome.error().message);
+    }
+  }
+  active_ = false;
+  ended_();
+}
+
+Result<RunOutcome> ResourceRun::control(KubeReporter& reporter, const std::stop_token& stop) {
+  if (!object_.resource) {
+    if (close_only_) return RunOutcome{State::kRefused, "InvalidSpec", true};  // it never started anything
+    return invalid_input(object_.invalid);
+  }
+  const RedisRebalance& resource = *object_.resource;
+  ConfigMapDocuments documents(place_.client, reference_to(resource), resource.name + "-rebalance");
+  TRY(journal, Journal::open(documents));
+  if (close_only_ && journal->intents().empty()) return RunOutcome{State::kWaiting, "Closed", true};
+  TRY(pods, place_.objects.pods(resource));
+  if (pods.empty()) return error(ErrorCode::kUnavailable, no_pods(resource));
+  KubeLease lease(place_.client, resource.name_space,
+                  fmt::format("{}/{}/{}", place_.identity, resource.name_space, resource.name));
+  const auto latest_pods = [this, &resource, known = pods]() mutable {
+    if (auto now = place_.objects.pods(resource)) known = *std::move(now);
+    return known;
+  };
+  RunOptions options;
+  options.observe = true;
+  options.close_only = close_only_;
+  options.execution_started = object_.status.status.execution_started;
+  Controller controller(
+      resource, Observer(latest_pods, resource.spec.cluster, secrets_of(place_.client, resource.name_space)),
+      documents, std::move(journal), &lease, options, reporter, stop);
+  const auto summary = controller.run();
+  return RunOutcome{summary.state, summary.reason, controller.nothing_open()};
+}
+
+}  // namespace rebalance

@@ -1,0 +1,174 @@
+#include "api/conditions.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <map>
+
+namespace rebalance {
+namespace {
+
+using ::testing::HasSubstr;
+
+constexpr auto kTrue = ConditionStatus::kTrue;
+constexpr auto kFalse = ConditionStatus::kFalse;
+constexpr auto kUnknown = ConditionStatus::kUnknown;
+
+RebalanceStatus status_in(State state, std::string reason = "Because") {
+  RebalanceStatus status;
+  status.state = state;
+  status.reason = std::move(reason);
+  status.message = "a sentence";
+  return status;
+}
+
+Plan plan_of_one_batch() {
+  Plan plan;
+  plan.hash = "e3e0b82cf17907f4";
+  plan.slots = 10;
+  plan.bytes = 3 * kMiB;
+  plan.batches = {{0, "a", "b", SlotSet::parse("0-9").value(), 3 * kMiB, 3}};
+  return plan;
+}
+
+std::map<std::string, Condition> told(const RebalanceStatus& status, const RebalanceSpec& spec = {},
+                                      const std::vector<Finding>* findings = nullptr) {
+  std::map<std::string, Condition> by_type;
+  for (auto& condition : conditions_of(status, {spec, 7, findings, "2026-01-01T00:00:00Z"}, {}))
+    by_type[condition.type] = condition;
+  return by_type;
+}
+
+// What kstatus reads, state by state: the table of the API's design.
+TEST(Conditions, ExactlyOneOfReadyReconcilingAndStalledIsTrueInEveryState) {
+  const std::map<State, std::string> table = {
+      {State::kPlanning, "Reconciling"},    {State::kAwaitingApproval, "Reconciling"},
+      {State::kWaiting, "Reconciling"},     {State::kPaused, "Reconciling"},
+      {State::kRebalancing, "Reconciling"}, {State::kVerifying, "Reconciling"},
+      {State::kObserving, "Ready"},         {State::kSucceeded, "Ready"},
+      {State::kRefused, "Stalled"},         {State::kPlanStale, "Stalled"},
+      {State::kFailed, "Stalled"},          {State::kCancelled, "Stalled"}};
+  for (const auto state : kAllStates) {
+    const auto conditions = told(status_in(state));
+    for (const char* type : {"Ready", "Reconciling", "Stalled"}) {
+      EXPECT_EQ(conditions.at(type).status, table.at(state) == type ? kTrue : kFalse)
+          << state_name(state) << " " << type;
+      EXPECT_EQ(conditions.at(type).reason, "Because");
+      EXPECT_EQ(conditions.at(type).message, "a sentence");
+    }
+  }
+}
+
+TEST(Conditions, AreAllThereFromTheFirstWriteAndObserveTheGeneration) {
+  const auto all =
+      conditions_of(RebalanceStatus{}, {RebalanceSpec{}, 7, nullptr, "2026-01-01T00:00:00Z"}, {});
+  std::vector<std::string> types;
+  for (const auto& condition : all) {
+    types.push_back(condition.type);
+    EXPECT_EQ(condition.observed_generation, 7);
+    EXPECT_EQ(condition.last_transition, "2026-01-01T00:00:00Z");
+    EXPECT_FALSE(condition.reason.empty()) << condition.type;
+  }
+  EXPECT_THAT(types,
+              ::testing::ElementsAre("Ready", "Reconciling", "Stalled", "Converged", "HeadroomSufficient",
+                                     "PlanReady", "Approved", "Executing", "Balanced", "SafeToDecommission"));
+}
+
+TEST(Conditions, TheTransitionTimeMovesOnlyWhenTheStatusChanges) {
+  const RebalanceSpec spec;
+  const auto first = conditions_of(status_in(State::kPlanning), {spec, 1, nullptr, "t1"}, {});
+  const auto moving =
+      conditions_of(status_in(State::kRebalancing, "Moving"), {spec, 1, nullptr, "t2"}, first);
+  const auto done = conditions_of(status_in(State::kSucceeded, "Done"), {spec, 2, nullptr, "t3"}, moving);
+  const auto time = [](const std::vector<Condition>& all, const char* type) {
+    return std::ranges::find(all, type, &Condition::type)->last_transition;
+  };
+  EXPECT_EQ(time(moving, "Ready"), "t1");
+  EXPECT_EQ(time(moving, "Executing"), "t2");
+  EXPECT_EQ(time(done, "Ready"), "t3");
+  EXPECT_EQ(time(done, "Reconciling"), "t3");
+  EXPECT_EQ(time(done, "Stalled"), "t1");
+  EXPECT_EQ(std::ranges::find(moving, "Ready", &Condition::type)->reason, "Moving");
+}
+
+TEST(Conditions, ConvergedNamesTheFirstBlockerAndWhatToDo) {
+  const std::vector<Finding> findings = {
+      {Severity::kWarning, "MaxmemoryUnset", "redis-1", "no maxmemory", "set one"},
+      {Severity::kBlocker, "OpenSlots", "redis-2", "slot 93 is migrating", "run with goal Repair"}};
+  const auto converged = told(status_in(State::kRefused), {}, &findings).at("Converged");
+  EXPECT_EQ(converged.status, kFalse);
+  EXPECT_EQ(converged.reason, "OpenSlots");
+  EXPECT_EQ(converged.message, "redis-2: slot 93 is migrating; run with goal Repair");
+
+  const std::vector<Finding> warnings(findings.begin(), findings.begin() + 1);
+  EXPECT_EQ(told(status_in(State::kPlanning), {}, &warnings).at("Converged").status, kTrue);
+  EXPECT_EQ(told(status_in(State::kPlanning)).at("Converged").status, kUnknown);
+}
+
+TEST(Conditions, ARefusalOfHeadroomSaysWhichWallAndHowMuch) {
+  auto status = status_in(State::kRefused, "Ceiling");
+  status.plan = Plan{};
+  status.plan->refusal = Refusal{"Ceiling", "redis-1", kMiB, "redis-1 would reach 112Mi", {}};
+  const auto conditions = told(status);
+  EXPECT_EQ(conditions.at("HeadroomSufficient").status, kFalse);
+  EXPECT_EQ(conditions.at("HeadroomSufficient").reason, "Ceiling");
+  EXPECT_EQ(conditions.at("PlanReady").status, kFalse);
+  EXPECT_EQ(conditions.at("PlanReady").message, "redis-1 would reach 112Mi");
+}
+
+TEST(Conditions, WaitingForMemoryInTheMiddleIsAWantOfHeadroom) {
+  auto status = status_in(State::kRebalancing, "WaitingForMemory");
+  status.plan = plan_of_one_batch();
+  EXPECT_EQ(told(status).at("HeadroomSufficient").status, kFalse);
+  status.reason = "Moving";
+  EXPECT_EQ(told(status).at("HeadroomSufficient").status, kTrue);
+}
+
+TEST(Conditions, APlanIsApprovedByItsHashAndNoOther) {
+  auto status = status_in(State::kAwaitingApproval, "ApprovalNeeded");
+  status.plan = plan_of_one_batch();
+  EXPECT_EQ(told(status).at("Approved").status, kFalse);
+  EXPECT_THAT(told(status).at("PlanReady").message, HasSubstr("e3e0b82cf17907f4"));
+
+  status.state = State::kRebalancing;
+  status.approved_hash = "another";
+  EXPECT_EQ(told(status).at("Approved").status, kFalse);
+  status.approved_hash = status.plan->hash;
+  EXPECT_EQ(told(status).at("Approved").status, kTrue);
+  EXPECT_EQ(told(status).at("Executing").status, kTrue);
+  status.state = State::kPlanStale;
+  EXPECT_EQ(told(status).at("Approved").status, kFalse);
+  EXPECT_EQ(told(status).at("PlanReady").status, kFalse);
+}
+
+TEST(Conditions, APlanAloneBalancesNothing) {
+  auto status = status_in(State::kSucceeded, "PlanReady");
+  status.plan = plan_of_one_batch();
+  EXPECT_EQ(told(status).at("Ready").status, kTrue);
+  EXPECT_EQ(told(status).at("Balanced").status, kFalse);
+  status.reason = "Done";
+  EXPECT_EQ(told(status).at("Balanced").status, kTrue);
+  status.reason = "SlotsSkipped";
+  EXPECT_EQ(told(status).at("Balanced").status, kFalse);
+}
+
+TEST(Conditions, ADrainedPodIsSafeToRemoveOnlyAfterObserving) {
+  RebalanceSpec drain;
+  drain.goal.type = GoalType::kDrain;
+  drain.goal.drain.pods = {"redis-5", "redis-6"};
+  EXPECT_EQ(told(status_in(State::kObserving), drain).at("SafeToDecommission").status, kFalse);
+  const auto safe = told(status_in(State::kSucceeded, "Done"), drain).at("SafeToDecommission");
+  EXPECT_EQ(safe.status, kTrue);
+  EXPECT_THAT(safe.message, HasSubstr("redis-5, redis-6"));
+  EXPECT_EQ(told(status_in(State::kSucceeded, "PlanReady"), drain).at("SafeToDecommission").status, kFalse);
+  EXPECT_EQ(told(status_in(State::kSucceeded, "Done")).at("SafeToDecommission").status, kFalse);
+}
+
+TEST(State, EveryNameIsReadBack) {
+  for (const auto state : kAllStates) EXPECT_EQ(state_of_name(state_name(state)), state);
+  EXPECT_FALSE(state_of_name("Unknown"));
+}
+
+}  // namespace
+}  // namespace rebalance

@@ -1,0 +1,41 @@
+// docs/status.md says what the code does.
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <sstream>
+
+#include "api/conditions.h"
+
+namespace rebalance {
+namespace {
+
+using ::testing::HasSubstr;
+
+std::string document() {
+  std::ifstream file(SOURCE_FOLDER "/docs/status.md");
+  std::stringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+
+TEST(StatusDocument, HasARowForEachStateWithWhatKstatusMakesOfIt) {
+  const auto text = document();
+  for (const auto state : kAllStates) {
+    const auto outlook = outlook_of(state);
+    const char* row = outlook == Outlook::kCurrent  ? "| {} | Ready | Current |"
+                      : outlook == Outlook::kFailed ? "| {} | Stalled | Failed |"
+                                                    : "| {} | Reconciling | InProgress |";
+    EXPECT_THAT(text, HasSubstr(fmt::format(fmt::runtime(row), state_name(state))));
+  }
+}
+
+TEST(StatusDocument, HasARowForEachCondition) {
+  const auto text = document();
+  for (const auto& condition : conditions_of({}, {RebalanceSpec{}, 1, nullptr, "2026-01-01T00:00:00Z"}, {}))
+    EXPECT_THAT(text, HasSubstr(fmt::format("\n| {} | ", condition.type)));
+}
+
+}  // namespace
+}  // namespace rebalance

@@ -1,0 +1,132 @@
+#include "control/supervise.h"
+
+#include <gtest/gtest.h>
+
+namespace rebalance {
+namespace {
+
+using Verb = RunOrder::Verb;
+
+struct Situation {
+  KnownObject object{true, "uid-1", 3, false, true, State::kPlanning, 0};
+  LocalRun run;
+  Installation around;
+
+  Situation& running(std::int64_t generation = 3) {
+    run.active = true;
+    run.uid = "uid-1";
+    run.generation = generation;
+    return *this;
+  }
+  Situation& ended(bool nothing_open = true) {
+    run.uid = "uid-1";
+    run.generation = 3;
+    run.nothing_open = nothing_open;
+    return *this;
+  }
+  RunOrder order() const { return supervise(object, run, around); }
+  Verb verb() const { return order().verb; }
+};
+
+TEST(Supervise, ANewObjectIsStarted) { EXPECT_EQ(Situation().verb(), Verb::kStart); }
+
+TEST(Supervise, WhatRunsForThisSpecIsLeftAlone) { EXPECT_EQ(Situation().running().verb(), Verb::kNothing); }
+
+TEST(Supervise, AnEditedSpecStopsTheRunAndTheNewOneStarts) {
+  auto edited = Situation().running(2);
+  EXPECT_EQ(edited.order().reason, "SpecChanged");
+  edited.run.stopping = true;
+  EXPECT_EQ(edited.verb(), Verb::kNothing);
+  edited.run = LocalRun{};
+  EXPECT_EQ(edited.verb(), Verb::kStart);
+}
+
+TEST(Supervise, WhatEndedStaysEndedUntilTheSpecChanges) {
+  for (const State state :
+       {State::kSucceeded, State::kRefused, State::kPlanStale, State::kFailed, State::kAwaitingApproval}) {
+    Situation done;
+    done.object.state = state;
+    done.object.observed_generation = 3;
+    EXPECT_EQ(done.verb(), Verb::kNothing) << state_name(state);
+    done.object.generation = 4;
+    EXPECT_EQ(done.verb(), Verb::kStart) << state_name(state);
+  }
+}
+
+TEST(Supervise, ARunThatAnotherProcessLeftInTheMiddleGoesOn) {
+  Situation crashed;
+  crashed.object.state = State::kRebalancing;
+  crashed.object.observed_generation = 3;
+  EXPECT_EQ(crashed.verb(), Verb::kStart);
+}
+
+TEST(Supervise, WhatEndedWithoutAResultWaitsForItsPause) {
+  auto waiting = Situation().ended();
+  waiting.run.backing_off = true;
+  EXPECT_EQ(waiting.verb(), Verb::kNothing);
+  waiting.object.generation = 4;
+  EXPECT_EQ(waiting.verb(), Verb::kStart) << "a new spec need not wait";
+}
+
+TEST(Supervise, AHoldStopsWhatRunsAndStartsNothing) {
+  Situation held;
+  held.around.held = "maintenance";
+  EXPECT_EQ(held.verb(), Verb::kHold);
+  EXPECT_EQ(held.order().why, "maintenance");
+  EXPECT_EQ(held.running().verb(), Verb::kStop);
+}
+
+TEST(Supervise, NoMoreClustersMoveThanAllowed) {
+  Situation full;
+  full.around.room = false;
+  EXPECT_EQ(full.order().reason, "WaitingForRoom");
+  EXPECT_EQ(full.running().verb(), Verb::kNothing) << "what moves already goes on";
+}
+
+TEST(Supervise, ADeletedObjectStopsClosesAndIsReleased) {
+  auto deleted = Situation().running();
+  deleted.object.deleting = true;
+  EXPECT_EQ(deleted.verb(), Verb::kStop);
+  deleted.run = {};
+  deleted.ended(false);
+  EXPECT_EQ(deleted.verb(), Verb::kClose);
+  deleted.run.active = deleted.run.closing = true;
+  EXPECT_EQ(deleted.verb(), Verb::kNothing);
+  deleted.run = {};
+  deleted.ended(true);
+  EXPECT_EQ(deleted.verb(), Verb::kRelease);
+  deleted.object.finalizer = false;
+  EXPECT_EQ(deleted.verb(), Verb::kForget);
+}
+
+TEST(Supervise, AfterARestartTheJournalIsReadBeforeADeletedObjectIsReleased) {
+  Situation deleted;
+  deleted.object.deleting = true;
+  EXPECT_EQ(deleted.verb(), Verb::kClose);
+}
+
+TEST(Supervise, ADeletedObjectIsReleasedInTheEndWhateverIsOpen) {
+  auto stuck = Situation().ended(false);
+  stuck.object.deleting = true;
+  stuck.run.closings = 3;
+  EXPECT_EQ(stuck.verb(), Verb::kRelease);
+}
+
+TEST(Supervise, ANamesakeIsAnotherObject) {
+  auto recreated = Situation().running();
+  recreated.object.uid = "uid-2";
+  EXPECT_EQ(recreated.verb(), Verb::kStop);
+  recreated.run = {};
+  EXPECT_EQ(recreated.verb(), Verb::kStart);
+}
+
+TEST(Supervise, WhatIsGoneIsStoppedAndForgotten) {
+  auto gone = Situation().running();
+  gone.object = {};
+  EXPECT_EQ(gone.verb(), Verb::kStop);
+  gone.run = {};
+  EXPECT_EQ(gone.verb(), Verb::kForget);
+}
+
+}  // namespace
+}  // namespace rebalance
