@@ -43,12 +43,13 @@ std::vector<std::string> whole_environment(const ChildCommand& command) {
         std::ranges::any_of(command.environment, [&](const auto& added) { return added.first == name; });
     if (!replaced) all.emplace_back(*entry);
   }
-  for (const auto& [name, value] : command.environment) all.push_back(name + '=' + value);
+  for (const auto& [name, value] : command.environment) all.push_back(fmt::format("{}={}", name, value));
   return all;
 }
 
 std::vector<char*> pointers_to(std::vector<std::string>& texts) {
   std::vector<char*> pointers;
+  pointers.reserve(texts.size() + 1);
   for (auto& text : texts) pointers.push_back(text.data());
   pointers.push_back(nullptr);
   return pointers;

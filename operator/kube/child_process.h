@@ -15,7 +15,7 @@ struct ChildCommand {
   std::vector<std::string> arguments;                            // the first is the program
   std::vector<std::pair<std::string, std::string>> environment;  // added to our own
   Millis limit{60'000};
-  std::size_t most_bytes = 1024 * 1024;  // of its output
+  std::size_t most_bytes = std::size_t{1} << 20;  // of its output
 };
 
 struct ChildOutput {

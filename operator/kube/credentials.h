@@ -60,7 +60,7 @@ class FileCredentials : public CredentialSource {
   const Sources sources_;
   std::mutex mutex_;
   std::optional<Credentials> cached_;
-  Instant read_at_{};
+  Instant read_at_;
 };
 
 }  // namespace rebalance

@@ -7,6 +7,13 @@
 // thread that cannot be stopped.
 // Without it the library defines a macro U, which fmt's headers do not survive.
 #define _TURN_OFF_PLATFORM_STRING  // NOLINT(bugprone-reserved-identifier): the library's own name
+#ifdef __clang__
+// The library's json.h has a unique_ptr to what it defines further down, which clang refuses where unique_ptr
+// is constexpr, as in C++23.
+#include <version>
+#undef _GLIBCXX23_CONSTEXPR
+#define _GLIBCXX23_CONSTEXPR  // NOLINT(bugprone-reserved-identifier)
+#endif
 
 #include <cpprest/astreambuf.h>
 #include <cpprest/http_client.h>
@@ -34,7 +41,7 @@ using Clock = BootClock;
 
 constexpr std::size_t kThreads = 4;
 // Bytes that wait for the caller; the connection is not read further until they are taken.
-constexpr std::size_t kRoom = 256 * 1024;
+constexpr std::size_t kRoom = std::size_t{256} << 10;
 // The library's own limits on silence. They only matter when ours fail to end a call: those are shorter.
 constexpr std::chrono::seconds kShortSilence{60};
 constexpr std::chrono::seconds kWatchSilence{600};
@@ -132,7 +139,7 @@ void tell(const pplx::task<T>& task, const std::shared_ptr<Exchange>& exchange) 
   task.then([exchange](const pplx::task<T>& done) {
     try {
       done.wait();
-    } catch (...) {  // get() of the waiting thread throws it again
+    } catch (...) {  // NOLINT(bugprone-empty-catch): get() of the waiting thread throws it again
     }
     exchange->settle();
   });
@@ -285,7 +292,7 @@ class CpprestTransport final : public Transport {
       TRY(client, slot.get(*address, config_.port, identity));
       auto outcome = talk(*client, request, credentials, reading, stop);
       if (outcome && outcome->status != 401) return std::move(*outcome);
-      if (outcome) config_.credentials->refused();
+      if (outcome || outcome.error().error.code == ErrorCode::kRefused) read_all_anew();
       // A client certificate belongs to its connection, so that the next call needs a new one.
       slot.drop(client);
       if (outcome) return std::move(*outcome);
@@ -304,6 +311,13 @@ class CpprestTransport final : public Transport {
     }
     const auto& name = config_.server_name.empty() ? config_.host : config_.server_name;
     return TlsIdentity{ca_, name, credentials.certificate, credentials.key};
+  }
+
+  // Who we are was refused, or who the server is: files may have changed.
+  void read_all_anew() {
+    config_.credentials->refused();
+    const std::scoped_lock lock(mutex_);
+    ca_.clear();
   }
 
   web_http::http_request made(const HttpRequest& request, const Credentials& credentials,
@@ -416,7 +430,7 @@ class CpprestTransport final : public Transport {
   ClientSlot watches_{kWatchSilence};
   std::mutex mutex_;
   std::string ca_;
-  Instant ca_read_at_{};
+  Instant ca_read_at_;
 };
 
 }  // namespace

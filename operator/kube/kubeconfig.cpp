@@ -122,6 +122,7 @@ Result<std::shared_ptr<CredentialSource>> plugin_of(const Entry& user, const Yam
   plugin.install_hint = exec.text_at({"installHint"});
   plugin.interactive_mode = exec.text_at({"interactiveMode"});
   if (const auto* const arguments = exec.find("args")) {
+    plugin.arguments.reserve(arguments->items.size());
     for (const auto& argument : arguments->items) plugin.arguments.push_back(argument.text);
   }
   if (const auto* const environment = exec.find("env")) {
@@ -171,6 +172,7 @@ Result<const Entry*> named(const std::map<std::string, Entry>& entries, const ch
   const auto found = entries.find(name);
   if (found != entries.end()) return &found->second;
   std::vector<std::string> names;
+  names.reserve(entries.size());
   for (const auto& [known, entry] : entries) names.push_back(known);
   return invalid_input(
       fmt::format("{}: there is no {} \"{}\"{}", files, kind, name,

@@ -37,7 +37,7 @@ class NameLookup {
   std::condition_variable_any changed_;
   std::vector<std::string> found_;
   std::string failure_;
-  Instant found_at_{};
+  Instant found_at_;
   bool asking_ = false;
   std::jthread thread_;  // last: it ends before what it uses
 };

@@ -23,7 +23,7 @@ struct HttpRequest {
   std::string body;          // empty: none
   std::string content_type;  // of the body: "application/json", "application/apply-patch+yaml", ...
   Millis deadline{10'000};   // of the whole exchange, for send(); of the headers, for stream()
-  std::size_t most_bytes = 32 * 1024 * 1024;  // of the answer, for send(); of one line, for stream()
+  std::size_t most_bytes = std::size_t{32} << 20;  // of the answer, for send(); of one line, for stream()
 };
 
 struct HttpResponse {

@@ -7,11 +7,11 @@
 namespace rig {
 namespace {
 
-HttpAnswer json_answer(const KubeAnswer& answer) {
+FakeAnswer json_answer(const ObjectAnswer& answer) {
   return {.status = answer.status, .body = answer.body.dump()};
 }
 
-ListQuery list_query(const HttpCall& call) {
+ListQuery list_query(const FakeCall& call) {
   const auto limit = call.query_at("limit");
   return {.labels = call.query_at("labelSelector"),
           .fields = call.query_at("fieldSelector"),
@@ -51,7 +51,7 @@ std::filesystem::path FakeApiServer::kubeconfig(const std::string& user,
                            more_of_cluster + "}}]\nusers: [{name: me, user: " + user + "}]\n");
 }
 
-std::vector<HttpCall> FakeApiServer::calls() {
+std::vector<FakeCall> FakeApiServer::calls() {
   const std::scoped_lock lock(mutex_);
   return calls_;
 }
@@ -89,7 +89,7 @@ void FakeApiServer::serve(TlsConnection& connection) {
   }
 }
 
-bool FakeApiServer::serve_one(TlsConnection& connection, const HttpCall& call) {
+bool FakeApiServer::serve_one(TlsConnection& connection, const FakeCall& call) {
   if (const auto fault = next_fault(call)) return misbehave(connection, *fault);
   if (!allowed(connection, call)) {
     return connection.write(answer_text(json_answer(refusal(401, "Unauthorized", "Unauthorized"))));
@@ -101,7 +101,7 @@ bool FakeApiServer::serve_one(TlsConnection& connection, const HttpCall& call) {
   return connection.write(answer_text(answer(call)));
 }
 
-std::optional<Fault> FakeApiServer::next_fault(const HttpCall& call) {
+std::optional<Fault> FakeApiServer::next_fault(const FakeCall& call) {
   const std::scoped_lock lock(mutex_);
   for (auto fault = faults_.begin(); fault != faults_.end(); ++fault) {
     const bool matches = (fault->method.empty() || fault->method == call.method) &&
@@ -130,7 +130,7 @@ bool FakeApiServer::misbehave(TlsConnection& connection, const Fault& fault) {
   return false;
 }
 
-bool FakeApiServer::allowed(TlsConnection& connection, const HttpCall& call) {
+bool FakeApiServer::allowed(TlsConnection& connection, const FakeCall& call) {
   constexpr std::string_view kBearer = "Bearer ";
   const auto header = call.header_at("authorization");
   const std::scoped_lock lock(mutex_);
@@ -138,7 +138,7 @@ bool FakeApiServer::allowed(TlsConnection& connection, const HttpCall& call) {
   return !connection.peer_name().empty();
 }
 
-HttpAnswer FakeApiServer::answer(const HttpCall& call) {
+FakeAnswer FakeApiServer::answer(const FakeCall& call) {
   if (call.path == "/version") return {.body = R"({"major":"1","minor":"36","gitVersion":"v1.36.0-fake"})"};
   if (call.path == "/readyz" || call.path == "/healthz") return {.body = "ok", .content_type = "text/plain"};
   const auto path = ObjectPath::parse(call.path);
@@ -146,12 +146,12 @@ HttpAnswer FakeApiServer::answer(const HttpCall& call) {
   return call.method == "GET" ? read(call, *path) : write(call, *path);
 }
 
-HttpAnswer FakeApiServer::read(const HttpCall& call, const ObjectPath& path) {
+FakeAnswer FakeApiServer::read(const FakeCall& call, const ObjectPath& path) {
   const auto stale = [&] {
     const std::scoped_lock lock(mutex_);
     return stale_;
   }();
-  const KubeObjects& objects = stale ? *stale : objects_;
+  const FakeObjects& objects = stale ? *stale : objects_;
   if (!path.name.empty()) return json_answer(objects.get(path));
   const auto version = call.query_at("resourceVersion");
   if (!version.empty() && std::stoll(version) > objects.version()) {
@@ -163,7 +163,7 @@ HttpAnswer FakeApiServer::read(const HttpCall& call, const ObjectPath& path) {
   return json_answer(objects.list(path, list_query(call)));
 }
 
-HttpAnswer FakeApiServer::write(const HttpCall& call, const ObjectPath& path) {
+FakeAnswer FakeApiServer::write(const FakeCall& call, const ObjectPath& path) {
   const auto body = Json::parse(call.body.empty() ? "{}" : call.body, nullptr, false);
   if (!body.is_object()) return json_answer(refusal(400, "BadRequest", "the body is no JSON object"));
   if (call.method == "POST") return json_answer(objects_.create(path, body));

@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "rig/certificates.h"
-#include "rig/http_server.h"
-#include "rig/kube_objects.h"
+#include "rig/fake_http.h"
+#include "rig/fake_objects.h"
 #include "rig/temp_folder.h"
 
 namespace rig {
@@ -25,7 +25,7 @@ struct Fault {
     kCutInAnswer,  // it ends in the middle of one
   };
   Kind kind = Kind::kAnswer;
-  HttpAnswer answer = {};
+  FakeAnswer answer = {};
   int times = 1;
   std::string method = {};     // empty: any
   std::string path_part = {};  // empty: any
@@ -60,9 +60,9 @@ class FakeApiServer {
   std::filesystem::path kubeconfig(const std::string& user = "{token: admin-token}",
                                    const std::string& more_of_cluster = "") const;
 
-  KubeObjects& objects() { return objects_; }
+  FakeObjects& objects() { return objects_; }
   TlsListener& connections() { return *listener_; }
-  std::vector<HttpCall> calls();
+  std::vector<FakeCall> calls();
 
   void set_tokens(std::set<std::string> tokens);  // at first: admin-token
   void fail(const Fault& fault);
@@ -76,15 +76,15 @@ class FakeApiServer {
 
  private:
   void serve(TlsConnection& connection);
-  bool serve_one(TlsConnection& connection, const HttpCall& call);
+  bool serve_one(TlsConnection& connection, const FakeCall& call);
   bool misbehave(TlsConnection& connection, const Fault& fault);
-  std::optional<Fault> next_fault(const HttpCall& call);
-  bool allowed(TlsConnection& connection, const HttpCall& call);
-  HttpAnswer answer(const HttpCall& call);
-  HttpAnswer read(const HttpCall& call, const ObjectPath& path);
-  HttpAnswer write(const HttpCall& call, const ObjectPath& path);
-  bool watch(TlsConnection& connection, const HttpCall& call, const ObjectPath& path);
-  bool send_events(TlsConnection& connection, const HttpCall& call, const ObjectPath& path,
+  std::optional<Fault> next_fault(const FakeCall& call);
+  bool allowed(TlsConnection& connection, const FakeCall& call);
+  FakeAnswer answer(const FakeCall& call);
+  FakeAnswer read(const FakeCall& call, const ObjectPath& path);
+  FakeAnswer write(const FakeCall& call, const ObjectPath& path);
+  bool watch(TlsConnection& connection, const FakeCall& call, const ObjectPath& path);
+  bool send_events(TlsConnection& connection, const FakeCall& call, const ObjectPath& path,
                    std::int64_t version);
   bool send_event(TlsConnection& connection, const std::string& line);
   bool end_watch(TlsConnection& connection);
@@ -93,13 +93,13 @@ class FakeApiServer {
   TempFolder folder_;
   CertificateAuthority authority_;
   const FakeApiServerOptions options_;
-  KubeObjects objects_;
+  FakeObjects objects_;
   std::mutex mutex_;
   std::set<std::string> tokens_{"admin-token"};
-  std::vector<HttpCall> calls_;
+  std::vector<FakeCall> calls_;
   std::vector<Fault> faults_;
   WatchFaults watch_faults_;
-  std::shared_ptr<const KubeObjects> stale_;
+  std::shared_ptr<const FakeObjects> stale_;
   int watch_epoch_ = 0;
   WatchEnd watch_end_ = WatchEnd::kWell;
   int open_watches_ = 0;

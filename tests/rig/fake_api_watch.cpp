@@ -15,20 +15,20 @@ std::string event_line(const std::string& type, const Json& object) {
 
 Json expired() { return refusal(410, "Expired", "too old resource version").body; }
 
-bool is_here(const KubeEvent& event, const ObjectPath& path) {
+bool is_here(const FakeEvent& event, const ObjectPath& path) {
   return event.collection == path.collection &&
          (path.name_space.empty() || event.name_space == path.name_space);
 }
 
 // What a watch with a selector sees: an object that no longer matches is gone for it.
-std::string line_of(const KubeEvent& event, const ListQuery& query) {
+std::string line_of(const FakeEvent& event, const ListQuery& query) {
   const bool was = !event.previous.is_null() && selected(event.previous, query);
   const bool is = event.type != "DELETED" && selected(event.object, query);
   if (!was && !is) return {};
   return event_line(!was ? "ADDED" : !is ? "DELETED" : "MODIFIED", event.object);
 }
 
-std::chrono::milliseconds time_limit(const HttpCall& call) {
+std::chrono::milliseconds time_limit(const FakeCall& call) {
   const auto seconds = call.query_at("timeoutSeconds");
   return std::chrono::seconds(seconds.empty() ? 1800 : std::stol(seconds));
 }
@@ -49,7 +49,7 @@ int FakeApiServer::open_watches() {
   return open_watches_;
 }
 
-bool FakeApiServer::watch(TlsConnection& connection, const HttpCall& call, const ObjectPath& path) {
+bool FakeApiServer::watch(TlsConnection& connection, const FakeCall& call, const ObjectPath& path) {
   const auto asked = call.query_at("resourceVersion");
   auto version = asked.empty() ? 0 : std::stoll(asked);
   const bool too_old = version != 0 && version < objects_.compacted();
@@ -78,7 +78,7 @@ bool FakeApiServer::watch(TlsConnection& connection, const HttpCall& call, const
   return goes_on;
 }
 
-bool FakeApiServer::send_events(TlsConnection& connection, const HttpCall& call, const ObjectPath& path,
+bool FakeApiServer::send_events(TlsConnection& connection, const FakeCall& call, const ObjectPath& path,
                                 std::int64_t version) {
   const ListQuery query{.labels = call.query_at("labelSelector"), .fields = call.query_at("fieldSelector")};
   const bool with_bookmarks = call.query_at("allowWatchBookmarks") == "true";

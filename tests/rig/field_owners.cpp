@@ -42,11 +42,17 @@ std::vector<std::string> steps_of(const std::string& path) {
 
 bool is_item(const std::string& step) { return step.starts_with('['); }
 
-Json::iterator item_of(Json& list, const std::string& step) {
+// "[type=Ready]" -> type, Ready
+std::pair<std::string, std::string> key_of(const std::string& step) {
   const auto equals = step.find('=');
-  const auto key = step.substr(1, equals - 1);
-  const auto value = step.substr(equals + 1, step.size() - equals - 2);
-  return std::ranges::find_if(list, [&](const Json& item) { return item.value(key, "") == value; });
+  return {step.substr(1, equals - 1), step.substr(equals + 1, step.size() - equals - 2)};
+}
+
+Json::iterator item_of(Json& list, const std::string& step) {
+  const auto [key, value] = key_of(step);
+  return std::find_if(list.begin(), list.end(), [&, key = key, value = value](const Json& item) {
+    return item.value(key, "") == value;
+  });
 }
 
 Json& reach(Json& object, const std::string& path) {
@@ -57,9 +63,9 @@ Json& reach(Json& object, const std::string& path) {
       continue;
     }
     if (!at->is_array()) *at = Json::array();
-    if (item_of(*at, step) == at->end()) at->push_back(Json::object());
-    auto found = item_of(*at, step);
-    at = found == at->end() ? &at->back() : &*found;
+    const auto [key, value] = key_of(step);
+    if (item_of(*at, step) == at->end()) at->push_back({{key, value}});
+    at = &*item_of(*at, step);
   }
   return *at;
 }

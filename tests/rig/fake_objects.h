@@ -26,16 +26,16 @@ struct ObjectPath {
   static std::optional<ObjectPath> parse(const std::string& path);
 };
 
-struct KubeAnswer {
+struct ObjectAnswer {
   int status = 200;
   Json body;
 };
 
 // A metav1.Status.
-KubeAnswer refusal(int code, const std::string& reason, const std::string& message,
-                   Json details = Json::object());
+ObjectAnswer refusal(int code, const std::string& reason, const std::string& message,
+                     Json details = Json::object());
 
-struct KubeEvent {
+struct FakeEvent {
   std::int64_t version = 0;
   std::string type;  // ADDED, MODIFIED, DELETED
   std::string collection, name_space;
@@ -51,26 +51,26 @@ struct ListQuery {
 
 bool selected(const Json& object, const ListQuery& query);
 
-class KubeObjects {
+class FakeObjects {
  public:
-  KubeAnswer list(const ObjectPath& path, const ListQuery& query) const;
-  KubeAnswer get(const ObjectPath& path) const;
-  KubeAnswer create(const ObjectPath& path, Json object);
-  KubeAnswer update(const ObjectPath& path, Json object);
-  KubeAnswer merge_patch(const ObjectPath& path, const Json& patch);
-  KubeAnswer apply(const ObjectPath& path, const Json& body, const std::string& manager, bool force);
-  KubeAnswer remove(const ObjectPath& path, const Json& options);
+  ObjectAnswer list(const ObjectPath& path, const ListQuery& query) const;
+  ObjectAnswer get(const ObjectPath& path) const;
+  ObjectAnswer create(const ObjectPath& path, Json object);
+  ObjectAnswer update(const ObjectPath& path, Json object);
+  ObjectAnswer merge_patch(const ObjectPath& path, const Json& patch);
+  ObjectAnswer apply(const ObjectPath& path, const Json& body, const std::string& manager, bool force);
+  ObjectAnswer remove(const ObjectPath& path, const Json& options);
 
   std::int64_t version() const;
   std::int64_t compacted() const;
   void compact();  // what has happened so far can no longer be watched, nor listed by its old tokens
 
-  // The events after `version`, once there are some; none after `limit`, or when `ended` says so.
-  std::vector<KubeEvent> events_after(std::int64_t version, std::chrono::milliseconds limit) const;
+  // The first events after `version`, once there are some; none after `limit`, or when woken.
+  std::vector<FakeEvent> events_after(std::int64_t version, std::chrono::milliseconds limit) const;
   void wake() const;  // whoever waits for events looks up
 
   // A copy as it is now, for lists that are stale.
-  std::shared_ptr<const KubeObjects> snapshot() const;
+  std::shared_ptr<const FakeObjects> snapshot() const;
 
  private:
   struct Key {
@@ -78,16 +78,16 @@ class KubeObjects {
     auto operator<=>(const Key&) const = default;
   };
   static Key key_of(const ObjectPath& path) { return {path.collection, path.name_space, path.name}; }
-  KubeAnswer store(const Key& key, Json object, const Json& previous);
-  KubeAnswer replace(const ObjectPath& path, const Json& live, Json object);
-  KubeAnswer erase(const Key& key);
+  ObjectAnswer store(const Key& key, Json object, const Json& previous);
+  ObjectAnswer replace(const ObjectPath& path, const Json& live, Json object);
+  ObjectAnswer erase(const Key& key);
   const Json* find(const ObjectPath& path) const;
 
   mutable std::mutex mutex_;
   mutable std::condition_variable changed_;
   std::map<Key, Json> objects_;
   std::map<std::string, FieldOwners> owners_;  // by uid
-  std::vector<KubeEvent> history_;
+  std::vector<FakeEvent> history_;
   std::int64_t version_ = 100;
   std::int64_t compacted_ = 0;
   std::int64_t uids_ = 0;

@@ -1,7 +1,7 @@
 #include <algorithm>
 #include <sstream>
 
-#include "rig/kube_objects.h"
+#include "rig/fake_objects.h"
 
 namespace rig {
 namespace {
@@ -20,7 +20,7 @@ std::vector<std::pair<std::string, std::string>> pairs_of(const std::string& sel
 
 }  // namespace
 
-KubeAnswer refusal(int code, const std::string& reason, const std::string& message, Json details) {
+ObjectAnswer refusal(int code, const std::string& reason, const std::string& message, Json details) {
   Json status{{"kind", "Status"},    {"apiVersion", "v1"}, {"metadata", Json::object()},
               {"status", "Failure"}, {"message", message}, {"reason", reason},
               {"code", code}};

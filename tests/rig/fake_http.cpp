@@ -1,4 +1,4 @@
-#include "rig/http_server.h"
+#include "rig/fake_http.h"
 
 #include <algorithm>
 #include <cstdlib>
@@ -23,8 +23,8 @@ void read_query(std::string_view text, std::map<std::string, std::string>& into)
   }
 }
 
-HttpCall read_head(const std::string& head) {
-  HttpCall call;
+FakeCall read_head(const std::string& head) {
+  FakeCall call;
   std::istringstream lines(head);
   std::string target;
   std::string line;
@@ -47,12 +47,12 @@ const char* phrase(int status) { return status < 300 ? "OK" : status < 500 ? "Re
 
 }  // namespace
 
-std::string HttpCall::query_at(const std::string& name) const {
+std::string FakeCall::query_at(const std::string& name) const {
   const auto found = query.find(name);
   return found == query.end() ? std::string() : found->second;
 }
 
-std::string HttpCall::header_at(const std::string& name) const {
+std::string FakeCall::header_at(const std::string& name) const {
   const auto found = headers.find(name);
   return found == headers.end() ? std::string() : found->second;
 }
@@ -70,7 +70,7 @@ std::string url_decoded(std::string_view text) {
   return decoded;
 }
 
-std::optional<HttpCall> read_call(TlsConnection& connection, std::string& rest) {
+std::optional<FakeCall> read_call(TlsConnection& connection, std::string& rest) {
   constexpr std::string_view kEnd = "\r\n\r\n";
   while (rest.find(kEnd) == std::string::npos) {
     if (!connection.read_some(rest)) return std::nullopt;
@@ -86,7 +86,7 @@ std::optional<HttpCall> read_call(TlsConnection& connection, std::string& rest) 
   return call;
 }
 
-std::string answer_text(const HttpAnswer& answer) {
+std::string answer_text(const FakeAnswer& answer) {
   std::ostringstream text;
   text << "HTTP/1.1 " << answer.status << ' ' << phrase(answer.status) << "\r\n"
        << "Content-Type: " << answer.content_type << "\r\nContent-Length: " << answer.body.size() << "\r\n";

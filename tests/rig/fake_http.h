@@ -10,7 +10,7 @@
 
 namespace rig {
 
-struct HttpCall {
+struct FakeCall {
   std::string method;
   std::string path;                            // without the query, not decoded
   std::map<std::string, std::string> query;    // decoded
@@ -21,7 +21,7 @@ struct HttpCall {
   std::string header_at(const std::string& name) const;
 };
 
-struct HttpAnswer {
+struct FakeAnswer {
   int status = 200;
   std::string body;
   std::string content_type = "application/json";
@@ -31,9 +31,9 @@ struct HttpAnswer {
 std::string url_decoded(std::string_view text);
 
 // The next request; `rest` holds what was read beyond it. Nothing when the peer is gone.
-std::optional<HttpCall> read_call(TlsConnection& connection, std::string& rest);
+std::optional<FakeCall> read_call(TlsConnection& connection, std::string& rest);
 
-std::string answer_text(const HttpAnswer& answer);
+std::string answer_text(const FakeAnswer& answer);
 std::string chunked_head();
 std::string chunk(std::string_view bytes);  // empty: the last one
 

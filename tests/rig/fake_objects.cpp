@@ -1,4 +1,4 @@
-#include "rig/kube_objects.h"
+#include "rig/fake_objects.h"
 
 #include <algorithm>
 #include <chrono>
@@ -40,9 +40,11 @@ std::string named(const ObjectPath& path) {
   return resource_of(path) + (group.empty() ? "" : "." + group) + " \"" + path.name + "\"";
 }
 
-KubeAnswer not_found(const ObjectPath& path) { return refusal(404, "NotFound", named(path) + " not found"); }
+ObjectAnswer not_found(const ObjectPath& path) {
+  return refusal(404, "NotFound", named(path) + " not found");
+}
 
-KubeAnswer stale(const ObjectPath& path) {
+ObjectAnswer stale(const ObjectPath& path) {
   return refusal(
       409, "Conflict",
       "Operation cannot be fulfilled on " + named(path) +
@@ -55,7 +57,7 @@ std::string version_of(const Json& object) {
 
 }  // namespace
 
-KubeAnswer KubeObjects::list(const ObjectPath& path, const ListQuery& query) const {
+ObjectAnswer FakeObjects::list(const ObjectPath& path, const ListQuery& query) const {
   const std::scoped_lock lock(mutex_);
   // A token is "VERSION/NAMESPACE/NAME": the list's version, and the last object given.
   std::string version = number_text(version_);
@@ -91,18 +93,18 @@ KubeAnswer KubeObjects::list(const ObjectPath& path, const ListQuery& query) con
           {{"kind", kind}, {"apiVersion", path.group_version()}, {"metadata", metadata}, {"items", items}}};
 }
 
-const Json* KubeObjects::find(const ObjectPath& path) const {
+const Json* FakeObjects::find(const ObjectPath& path) const {
   const auto found = objects_.find(key_of(path));
   return found == objects_.end() ? nullptr : &found->second;
 }
 
-KubeAnswer KubeObjects::get(const ObjectPath& path) const {
+ObjectAnswer FakeObjects::get(const ObjectPath& path) const {
   const std::scoped_lock lock(mutex_);
   const auto* const object = find(path);
-  return object == nullptr ? not_found(path) : KubeAnswer{200, *object};
+  return object == nullptr ? not_found(path) : ObjectAnswer{200, *object};
 }
 
-KubeAnswer KubeObjects::store(const Key& key, Json object, const Json& previous) {
+ObjectAnswer FakeObjects::store(const Key& key, Json object, const Json& previous) {
   object["metadata"]["resourceVersion"] = number_text(++version_);
   objects_[key] = object;
   history_.push_back({version_, previous.is_null() ? "ADDED" : "MODIFIED", key.collection, key.name_space,
@@ -111,7 +113,7 @@ KubeAnswer KubeObjects::store(const Key& key, Json object, const Json& previous)
   return {previous.is_null() ? 201 : 200, std::move(object)};
 }
 
-KubeAnswer KubeObjects::erase(const Key& key) {
+ObjectAnswer FakeObjects::erase(const Key& key) {
   auto object = objects_.at(key);
   const auto previous = object;
   objects_.erase(key);
@@ -122,7 +124,7 @@ KubeAnswer KubeObjects::erase(const Key& key) {
   return {200, std::move(object)};
 }
 
-KubeAnswer KubeObjects::create(const ObjectPath& path, Json object) {
+ObjectAnswer FakeObjects::create(const ObjectPath& path, Json object) {
   const std::scoped_lock lock(mutex_);
   auto& metadata = object["metadata"];
   if (!metadata.contains("name") && metadata.contains("generateName")) {
@@ -141,7 +143,7 @@ KubeAnswer KubeObjects::create(const ObjectPath& path, Json object) {
 }
 
 // What a write may not change stays; what changes nothing is no write.
-KubeAnswer KubeObjects::replace(const ObjectPath& path, const Json& live, Json object) {
+ObjectAnswer FakeObjects::replace(const ObjectPath& path, const Json& live, Json object) {
   const auto& old = live["metadata"];
   auto& metadata = object["metadata"];
   if (path.subresource == kStatus) {
@@ -170,7 +172,7 @@ KubeAnswer KubeObjects::replace(const ObjectPath& path, const Json& live, Json o
   return store(key_of(path), std::move(object), Json(live));
 }
 
-KubeAnswer KubeObjects::update(const ObjectPath& path, Json object) {
+ObjectAnswer FakeObjects::update(const ObjectPath& path, Json object) {
   const std::scoped_lock lock(mutex_);
   const auto* const live = find(path);
   if (live == nullptr) return not_found(path);
@@ -185,7 +187,7 @@ KubeAnswer KubeObjects::update(const ObjectPath& path, Json object) {
   return replace(path, Json(*live), std::move(object));
 }
 
-KubeAnswer KubeObjects::merge_patch(const ObjectPath& path, const Json& patch) {
+ObjectAnswer FakeObjects::merge_patch(const ObjectPath& path, const Json& patch) {
   const std::scoped_lock lock(mutex_);
   const auto* const live = find(path);
   if (live == nullptr) return not_found(path);
@@ -196,8 +198,8 @@ KubeAnswer KubeObjects::merge_patch(const ObjectPath& path, const Json& patch) {
   return replace(path, Json(*live), std::move(object));
 }
 
-KubeAnswer KubeObjects::apply(const ObjectPath& path, const Json& body, const std::string& manager,
-                              bool force) {
+ObjectAnswer FakeObjects::apply(const ObjectPath& path, const Json& body, const std::string& manager,
+                                bool force) {
   if (manager.empty()) {
     return refusal(422, "Invalid",
                    "PatchOptions.meta.k8s.io \"\" is invalid: fieldManager: Required value: is required for "
@@ -237,7 +239,7 @@ KubeAnswer KubeObjects::apply(const ObjectPath& path, const Json& body, const st
   return replace(path, live, std::move(object));
 }
 
-KubeAnswer KubeObjects::remove(const ObjectPath& path, const Json& options) {
+ObjectAnswer FakeObjects::remove(const ObjectPath& path, const Json& options) {
   const std::scoped_lock lock(mutex_);
   const auto* const live = find(path);
   if (live == nullptr) return not_found(path);
@@ -252,41 +254,42 @@ KubeAnswer KubeObjects::remove(const ObjectPath& path, const Json& options) {
   return store(key_of(path), std::move(object), Json(*live));
 }
 
-std::int64_t KubeObjects::version() const {
+std::int64_t FakeObjects::version() const {
   const std::scoped_lock lock(mutex_);
   return version_;
 }
 
-std::int64_t KubeObjects::compacted() const {
+std::int64_t FakeObjects::compacted() const {
   const std::scoped_lock lock(mutex_);
   return compacted_;
 }
 
-void KubeObjects::compact() {
+void FakeObjects::compact() {
   const std::scoped_lock lock(mutex_);
   compacted_ = ++version_;
   history_.clear();
 }
 
-std::vector<KubeEvent> KubeObjects::events_after(std::int64_t version,
+std::vector<FakeEvent> FakeObjects::events_after(std::int64_t version,
                                                  std::chrono::milliseconds limit) const {
   std::unique_lock lock(mutex_);
   const auto woken = woken_;
   const auto has_some = [&] { return !history_.empty() && history_.back().version > version; };
   changed_.wait_for(lock, limit, [&] { return has_some() || woken != woken_; });
-  const auto first = std::ranges::upper_bound(history_, version, {}, &KubeEvent::version);
-  return {first, history_.end()};
+  const auto first = std::ranges::upper_bound(history_, version, {}, &FakeEvent::version);
+  constexpr std::ptrdiff_t kMostAtOnce = 8;  // a watch asks again; copies of everything would be large
+  return {first, first + std::min(kMostAtOnce, history_.end() - first)};
 }
 
-void KubeObjects::wake() const {
+void FakeObjects::wake() const {
   const std::scoped_lock lock(mutex_);
   ++woken_;
   changed_.notify_all();
 }
 
-std::shared_ptr<const KubeObjects> KubeObjects::snapshot() const {
+std::shared_ptr<const FakeObjects> FakeObjects::snapshot() const {
   const std::scoped_lock lock(mutex_);
-  auto copy = std::make_shared<KubeObjects>();
+  auto copy = std::make_shared<FakeObjects>();
   copy->objects_ = objects_;
   copy->version_ = version_;
   copy->compacted_ = compacted_;
