@@ -41,9 +41,13 @@ TEST(ControlPlane, GivesAServiceAccountNoRightsUntilARoleIsBound) {
   const std::string space = plane.new_namespace();
   const KubeApi account = plane.as(plane.token_of(space, "operator"));
   EXPECT_EQ(account.send("GET", core_path(space, "pods")).status, 403);
-  plane.admin().create("/apis/rbac.authorization.k8s.io/v1/namespaces/" + space + "/rolebindings",
-                       R"({"metadata": {"name": "view"},
-                           "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "view"},
+  const std::string roles = "/apis/rbac.authorization.k8s.io/v1/namespaces/" + space;
+  plane.admin().create(
+      roles + "/roles",
+      R"({"metadata": {"name": "look"}, "rules": [{"apiGroups": [""], "resources": ["pods"], "verbs": ["list"]}]})");
+  plane.admin().create(roles + "/rolebindings",
+                       R"({"metadata": {"name": "look"},
+                           "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "look"},
                            "subjects": [{"kind": "ServiceAccount", "name": "operator", "namespace": ")" +
                            space + R"("}]})");
   EXPECT_TRUE(wait_until([&] { return account.send("GET", core_path(space, "pods")).ok(); }, kSoon));
@@ -67,7 +71,7 @@ TEST(ControlPlane, HoldsThePodsOfARealCluster) {
 
   set_running_limit(plane.admin(), space, "redis-1", 128 << 20);
   EXPECT_THAT(plane.admin().field(pod, "/status/containerStatuses/0/resources/limits/memory"),
-              Optional(std::string("128Mi")));
+              Optional(std::to_string(128 << 20)));
   remove_pod(plane.admin(), space, "redis-1");
   EXPECT_FALSE(plane.admin().exists(pod));
 }

@@ -122,7 +122,7 @@ void ControlPlane::start() {
       // It would wait for accounts that no controller makes.
       flag("disable-admission-plugins", "ServiceAccount"),
       flag("service-account-issuer", "https://kubernetes.default.svc"),
-      flag("service-account-key-file", folder() / "service-accounts.key"),
+      flag("service-account-key-file", folder() / "service-accounts.crt"),
       flag("service-account-signing-key-file", folder() / "service-accounts.key"),
       flag("service-cluster-ip-range", "10.0.0.0/24"),
       flag("allow-privileged", "true"),
