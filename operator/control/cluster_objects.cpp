@@ -51,9 +51,10 @@ ClusterObjects::ClusterObjects(ApiClient& client, const std::vector<std::string>
                                              told.rebalance_changed(key);
                                            }}));
     pods_.push_back(std::make_unique<Informer<StoredPod>>(
-        client,
-        Informer<StoredPod>::Options{
-            .target = {{"", "v1", "pods"}, space, {}, {}}, .decode = decode_stored_pod, .on_change = {}}));
+        client, Informer<StoredPod>::Options{.target = {{"", "v1", "pods"}, space, {}, {}},
+                                             .decode = decode_stored_pod,
+                                             .on_change = {},
+                                             .rules = {.lists_from_cache = false}}));
   }
   const auto decode_hold = [](std::string_view json) -> Result<HoldText> {
     TRY(tree, parse_json(json, kHoldConfigMap));
