@@ -218,6 +218,20 @@ std::string fingerprint(json spec) {
   return fmt::format("{:016x}", fnv1a(spec.dump()));
 }
 
+// An API server writes every default into the object, so there a field that has its default was not asked
+// for.
+void forget_defaults(SetPaths& set, const json& value, const json& schema) {
+  json bare{{"spec", {{"cluster", value.at("spec").at("cluster")}}}};
+  apply_defaults(bare, schema);
+  std::erase_if(set, [&](const std::string& path) {
+    std::string pointer = "/" + path;
+    std::ranges::replace(pointer, '.', '/');
+    if (path.find('[') != std::string::npos) return false;
+    const json::json_pointer at(pointer);
+    return bare.contains(at) && value.contains(at) && bare.at(at) == value.at(at);
+  });
+}
+
 }  // namespace
 
 bool is_rebalance(const YamlNode& node) { return node.text_at({"kind"}) == "RedisRebalance"; }
@@ -234,6 +248,7 @@ Result<DecodedRebalance> decode_rebalance(const YamlNode& node, const std::strin
     return refuse(backward, node, source);
 
   DecodedRebalance decoded{decode_head(node), paths_of(node), {}};
+  if (!decoded.object.uid.empty()) forget_defaults(decoded.set_paths, value, schema);
   TRY(spec, decode_spec(value.at("spec")));
   decoded.object.spec = spec;
   decoded.object.fingerprint = fingerprint(value.at("spec"));

@@ -20,6 +20,7 @@ struct DecodedRebalance {
 
 bool is_rebalance(const YamlNode& node);  // by kind, whatever its apiVersion
 
+// An object with a uid comes from an API server, which has filled in the defaults: those count as not set.
 // kInvalidInput lists what is wrong, one line each: "spec.headrom (rebalance.yaml:12): unknown field; did you
 // mean headroom?". Features that are not there yet are refused by name when the file sets them.
 Result<DecodedRebalance> decode_rebalance(const YamlNode& node, const std::string& source);

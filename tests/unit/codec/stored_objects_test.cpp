@@ -91,6 +91,17 @@ TEST(StoredRebalance, ASpecThatCannotBeUsedIsKeptWithTheReason) {
   EXPECT_THAT(stored.invalid, HasSubstr("podSelector"));
 }
 
+TEST(StoredRebalance, DefaultsThatTheServerFilledInAreNotAskedFor) {
+  const auto stored = decode_stored_rebalance(rebalance(
+      R"({"cluster": {"podSelector": {"matchLabels": {"app": "redis"}}}, "canary": {"slots": 50, "observeSeconds": 30,
+          "maxLatencyIncreasePercent": 50, "maxErrorPercent": 0}, "safety": {"maxLatencyMillis": 50}})"));
+  EXPECT_TRUE(stored.value().resource) << stored.value().invalid;
+  const auto asked = decode_stored_rebalance(rebalance(
+      R"({"cluster": {"podSelector": {"matchLabels": {"app": "redis"}}}, "canary": {"slots": 51, "observeSeconds": 30,
+          "maxLatencyIncreasePercent": 50, "maxErrorPercent": 0}})"));
+  EXPECT_THAT(asked.value().invalid, HasSubstr("canary"));
+}
+
 TEST(JsonTree, IsTheSameAsTheYamlReadersApartFromLines) {
   const auto json = parse_json(kPod, "pod").value();
   const auto yaml = parse_yaml(kPod, "pod").value().front();
