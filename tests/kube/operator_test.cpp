@@ -102,12 +102,12 @@ TEST_F(Operator, WhatNeedsApprovalWaitsForItsHashAndThatVeryPlanIsExecuted) {
   EXPECT_EQ(cluster_.slots_of(3), 0);
   api_.merge(path(), R"({"spec": {"approval": {"planHash": ")" + hash + R"("}}})");
   ASSERT_TRUE(reaches("Succeeded")) << told() << running->said();
-  EXPECT_EQ(api_.field(path(), "/status/approvedHash"), hash);
+  EXPECT_EQ(api_.field(path(), "/status/plan/approvedHash"), hash);
 }
 
 TEST_F(Operator, WhatDoesNotFitIsRefusedInNumbers) {
   const auto running = start();
-  apply("type: Balance", "headroom: {minFreePercent: 99}\n");
+  apply("type: Balance", "headroom: {minFreePercent: 90, assumedLimit: 64Mi}\n");
   ASSERT_TRUE(reaches("Refused", kSoon)) << told() << running->said();
   EXPECT_EQ(condition("Stalled", "status"), "True");
   EXPECT_EQ(cluster_.slots_of(3), 0);
