@@ -1,7 +1,7 @@
 // Who is trusted, and as whom we come.
 #include <gmock/gmock.h>
 
-#include "client_rig.h"
+#include "kubernetes/client_rig.h"
 #include "rig/fake_api_server.h"
 
 namespace rebalance {

@@ -3,7 +3,7 @@
 
 #include <fstream>
 
-#include "client_rig.h"
+#include "kubernetes/client_rig.h"
 #include "rig/fake_api_server.h"
 
 namespace rebalance {
