@@ -87,8 +87,8 @@ void write_schemas(const fs::path& folder) {
 
 class Examples : public testing::TestWithParam<std::string> {};
 INSTANTIATE_TEST_SUITE_P(Chart, Examples, testing::Values("default", "two-namespaces", "everything"),
-                         [](const auto& info) {
-                           std::string name = info.param;
+                         [](const auto& each) {
+                           std::string name = each.param;
                            std::erase(name, '-');
                            return name;
                          });
