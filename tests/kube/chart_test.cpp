@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "rig/control_plane.h"
@@ -49,12 +50,12 @@ void ensure_namespace(const std::string& name) {
 // Swagger's way to say int-or-string and unknown fields, put into JSON schema's.
 void make_strict(json& definition) {
   if (definition.is_object()) {
-    if (definition.value("format", "") == "int-or-string") {
+    if (definition.contains("format") && definition["format"] == "int-or-string") {
       definition.erase("type");
       definition.erase("format");
       definition["type"] = {"string", "integer"};
     }
-    if (definition.contains("properties") && definition["properties"].is_object() &&
+    if (definition.contains("properties") && definition.value("type", json()) == "object" &&
         !definition.contains("additionalProperties"))
       definition["additionalProperties"] = false;
     if (definition.contains("$ref") && definition["$ref"].is_string()) {
@@ -73,9 +74,12 @@ void write_schemas(const fs::path& folder) {
   for (auto& [name, definition] : definitions.items()) {
     if (!definition.contains("x-kubernetes-group-version-kind")) continue;
     for (const auto& kind : definition["x-kubernetes-group-version-kind"]) {
-      const std::string file =
-          fmt::format("{}-{}-{}.json", kind.at("group").get<std::string>(),
-                      kind.at("version").get<std::string>(), kind.at("kind").get<std::string>());
+      // kubeconform asks in small letters, and for v1-v1-pod of the core group.
+      const std::string version = kind.at("version");
+      const std::string group = kind.at("group");
+      std::string file = (group.empty() ? version : group) + "-" + version + "-" +
+                         kind.at("kind").get<std::string>() + ".json";
+      std::ranges::transform(file, file.begin(), [](unsigned char c) { return std::tolower(c); });
       write_file(folder / file, json{{"$ref", "_all.json#/definitions/" + name}}.dump());
     }
   }
@@ -87,8 +91,8 @@ void write_schemas(const fs::path& folder) {
 
 class Examples : public testing::TestWithParam<std::string> {};
 INSTANTIATE_TEST_SUITE_P(Chart, Examples, testing::Values("default", "two-namespaces", "everything"),
-                         [](const auto& info) {
-                           std::string name = info.param;
+                         [](const auto& each) {
+                           std::string name = each.param;
                            std::erase(name, '-');
                            return name;
                          });
@@ -177,11 +181,15 @@ class Installed : public testing::Test {
         {"apply", "--server-side", "--force-conflicts", "-f", kSource / "config/install.yaml"});
     ASSERT_EQ(done.exit_code, 0) << done.out << done.err;
   }
-  // Whether the operator's account may.
+  // Whether the operator's account may; "pods/exec" is a subresource.
   static std::string can(const std::string& verb, const std::string& resource,
                          const std::string& name_space = "default") {
-    const Finished done = ControlPlane::shared().kubectl(
-        {"auth", "can-i", verb, resource, "--namespace", name_space, "--as", kAccount});
+    std::vector<std::string> arguments = {
+        "auth",        "can-i",    verb,   resource.substr(0, resource.find('/')),
+        "--namespace", name_space, "--as", kAccount};
+    if (const size_t at = resource.find('/'); at != std::string::npos)
+      arguments.insert(arguments.end(), {"--subresource", resource.substr(at + 1)});
+    const Finished done = ControlPlane::shared().kubectl(arguments);
     return done.out.substr(0, done.out.find('\n'));
   }
 };
