@@ -106,8 +106,9 @@ TEST_F(Operator, WhatNeedsApprovalWaitsForItsHashAndThatVeryPlanIsExecuted) {
 }
 
 TEST_F(Operator, WhatDoesNotFitIsRefusedInNumbers) {
+  rig::write_pods(api_, space_, cluster_, {.default_limit = 16 << 20});
   const auto running = start();
-  apply("type: Balance", "headroom: {minFreePercent: 90, assumedLimit: 64Mi}\n");
+  apply();
   ASSERT_TRUE(reaches("Refused", kSoon)) << told() << running->said();
   EXPECT_EQ(condition("Stalled", "status"), "True");
   EXPECT_EQ(cluster_.slots_of(3), 0);
