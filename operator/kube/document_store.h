@@ -1,4 +1,5 @@
-// Small named documents that must outlive a process, whatever they are kept in: a state folder or a ConfigMap.
+// Small named documents that must outlive a process, whatever they are kept in: a state folder or a
+// ConfigMap.
 #pragma once
 
 #include <optional>

@@ -6,10 +6,10 @@
 namespace rebalance {
 
 enum class Failure {
-  kTransient,  // TRYAGAIN, LOADING, NOREPLICAS, UNBLOCKED, a connect from source to target that failed, a
-               // failover that gossip has not told yet, ...: back off, look, go on
-  kUnknown,    // IOERR reading or writing, time-outs: the target may hold copies: look, then decide
-  kBusyKey,    // the key is on both sides
+  kTransient,     // TRYAGAIN, LOADING, NOREPLICAS, UNBLOCKED, a connect from source to target that failed, a
+                  // failover that gossip has not told yet, ...: back off, look, go on
+  kUnknown,       // IOERR reading or writing, time-outs: the target may hold copies: look, then decide
+  kBusyKey,       // the key is on both sides
   kOutOfMemory,   // the target is full: stop
   kCredentials,   // NOAUTH, WRONGPASS, NOPERM: stop
   kMoved,         // MOVED, or CLUSTERDOWN hash slot not served: the target lost its mark: look again

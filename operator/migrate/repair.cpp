@@ -212,8 +212,8 @@ Status RepairRun::assign(const RepairStep& step) {
   return tell(step.target, commands);
 }
 
-// What a node cannot do yet (gossip still has to tell it of a failover) is asked again; only what was refused,
-// since most of these commands fail when repeated.
+// What a node cannot do yet (gossip still has to tell it of a failover) is asked again; only what was
+// refused, since most of these commands fail when repeated.
 Status RepairRun::tell(const NodeId& node, std::vector<Command> commands) {
   const auto link =
       std::ranges::find_if(links_, [&](const NodeLink& known) { return known.member().id == node; });

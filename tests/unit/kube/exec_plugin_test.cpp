@@ -32,7 +32,9 @@ class ExecPluginTest : public TempFilesTest {
         .command = write_program("plugin", "#!/bin/sh\necho x >> " + path("runs") + "\n" + script)};
     return made;
   }
-  ExecPlugin answering(const std::string& status) { return plugin("cat <<'END'\n" + answer(status) + "\nEND\n"); }
+  ExecPlugin answering(const std::string& status) {
+    return plugin("cat <<'END'\n" + answer(status) + "\nEND\n");
+  }
   std::size_t runs() const {
     std::error_code none;
     const auto size = std::filesystem::file_size(path("runs"), none);
