@@ -106,7 +106,8 @@ TEST_F(Operator, WhatNeedsApprovalWaitsForItsHashAndThatVeryPlanIsExecuted) {
 }
 
 TEST_F(Operator, WhatDoesNotFitIsRefusedInNumbers) {
-  rig::write_pods(api_, space_, cluster_, {.default_limit = 16 << 20});
+  for (int i = 0; i < cluster_.size(); ++i)
+    rig::set_running_limit(api_, space_, "redis-" + std::to_string(i), 16 << 20);
   const auto running = start();
   apply();
   ASSERT_TRUE(reaches("Refused", kSoon)) << told() << running->said();
