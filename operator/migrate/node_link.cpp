@@ -3,10 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <condition_variable>
-#include <mutex>
 
-#include "migrate/slot_commands.h"
+#include "base/wait.h"
+#include "redis/parse.h"
 #include "redis/sizes.h"
 
 namespace rebalance {
@@ -24,18 +23,10 @@ bool passes(const Error& problem) {
 
 }  // namespace
 
-void pause_for(Millis duration, std::stop_token stop) {
-  if (duration <= 0ms) return;
-  std::mutex mutex;
-  std::condition_variable_any never;
-  std::unique_lock lock(mutex);
-  never.wait_for(lock, stop, duration, [] { return false; });
-}
-
 Status NodeLink::connect(std::stop_token stop) {
   Status last;
   for (int attempt = 0; attempt < std::max(1, attempts_); ++attempt) {
-    if (attempt > 0) pause_for(std::min<Millis>(100ms * (1 << attempt), 2s), stop);
+    if (attempt > 0) wait_for(stop, std::min<Millis>(100ms * (1 << attempt), 2s));
     last = try_once();
     if (last || !passes(last.error()) || stop.stop_requested()) return last;
     const bool restarted = !run_id_.empty() && last.error().message.find("restarted") != std::string::npos;
@@ -65,13 +56,14 @@ Status NodeLink::try_once() {
     return error(ErrorCode::kConflict,
                  fmt::format("at {} is node {}, not {}", where(member_), id.text, member_.id));
   }
-  const auto run_id = info_field(replies->at(1), "run_id");
+  const Info server(replies->at(1).text);
+  const auto run_id = server.text("run_id");
   if (!run_id_.empty() && run_id != run_id_) {
     return error(ErrorCode::kUnavailable,
                  fmt::format("{} restarted while its slots were moving", where(member_)));
   }
   run_id_ = run_id;
-  tells_expiry_ = std::atoi(info_field(replies->at(1), "redis_version").c_str()) >= 7;
+  tells_expiry_ = parse_version(server).major >= 7;
   connection_ = std::move(*opened);
   return {};
 }

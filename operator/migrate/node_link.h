@@ -12,9 +12,6 @@
 
 namespace rebalance {
 
-// Waits, or less if stopped meanwhile.
-void pause_for(Millis duration, std::stop_token stop);
-
 // Used by one thread. Every connect checks CLUSTER MYID, and that run_id is the one of the first connect.
 class NodeLink {
  public:
