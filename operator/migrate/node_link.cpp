@@ -3,6 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <future>
+#include <iterator>
+#include <set>
 
 #include "base/wait.h"
 #include "redis/parse.h"
@@ -15,6 +18,19 @@ using namespace std::chrono_literals;
 
 std::string where(const Member& member) {
   return fmt::format("{} ({})", member.pod, member.access.endpoint.text());
+}
+
+constexpr std::size_t kLanes = 16;
+
+// How many commands at the head are SETSLOTs, each of a slot of its own: their order does not matter.
+std::size_t leading_setslots(std::span<const Command> commands) {
+  std::set<std::string> slots;
+  std::size_t count = 0;
+  for (const auto& command : commands) {
+    if (command.size() < 4 || command[1] != "SETSLOT" || !slots.insert(command[2]).second) break;
+    ++count;
+  }
+  return count;
 }
 
 bool passes(const Error& problem) {
@@ -37,6 +53,13 @@ Status NodeLink::connect(std::stop_token stop) {
 
 Status NodeLink::try_once() {
   connection_.reset();
+  beside_.clear();
+  TRY(opened, open_checked());
+  connection_ = std::move(opened);
+  return {};
+}
+
+Result<Connection> NodeLink::open_checked() {
   auto opened = Connection::open(member_.access);
   if (!opened)
     return error(opened.error().code,
@@ -63,9 +86,10 @@ Status NodeLink::try_once() {
                  fmt::format("{} restarted while its slots were moving", where(member_)));
   }
   run_id_ = run_id;
-  tells_expiry_ = parse_version(server).major >= 7;
-  connection_ = std::move(*opened);
-  return {};
+  const auto version = parse_version(server);
+  tells_expiry_ = version.major >= 7;
+  waits_for_replicas_ = version.kind == ServerKind::kValkey && version.major >= 8;
+  return std::move(*opened);
 }
 
 Result<std::map<Slot, Bytes>> NodeLink::biggest_keys(const SlotSet& slots, Bytes threshold) {
@@ -78,12 +102,55 @@ Result<std::map<Slot, Bytes>> NodeLink::biggest_keys(const SlotSet& slots, Bytes
 
 Result<std::vector<Reply>> NodeLink::send(std::span<const Command> commands, Millis timeout) {
   if (!connected()) return error(ErrorCode::kUnavailable, fmt::format("{} is not connected", where(member_)));
+  const auto late = waits_for_replicas_ ? leading_setslots(commands) : 0;
+  std::vector<Reply> replies;
+  if (late > 1) {
+    TRY(first, send_side_by_side(commands.first(late), timeout));
+    replies = std::move(first);
+    commands = commands.subspan(late);
+  }
   connection_->set_timeout(timeout);
-  auto replies = connection_->pipeline(commands);
-  if (replies) return replies;
-  auto problem = std::move(replies).error();
-  connection_.reset();  // a late reply would be taken for the next command's
-  return error(problem.code, fmt::format("{}: {}", where(member_), problem.message));
+  auto rest = connection_->pipeline(commands);
+  if (!rest) return std::unexpected(lost(rest.error()));
+  std::ranges::move(*rest, std::back_inserter(replies));
+  return replies;
+}
+
+Result<std::vector<Reply>> NodeLink::send_side_by_side(std::span<const Command> commands, Millis timeout) {
+  const auto lanes = std::min(kLanes, commands.size());
+  while (beside_.size() < lanes) {
+    auto opened = open_checked();
+    if (!opened) return std::unexpected(lost(opened.error()));
+    beside_.push_back(std::move(*opened));
+  }
+  std::vector<std::future<Result<std::vector<Reply>>>> parts;
+  for (std::size_t lane = 0; lane < lanes; ++lane) {
+    const auto from = commands.size() * lane / lanes, to = commands.size() * (lane + 1) / lanes;
+    parts.push_back(std::async(std::launch::async,
+                               [&link = beside_[lane], timeout, part = commands.subspan(from, to - from)] {
+                                 link.set_timeout(timeout);
+                                 return link.pipeline(part);
+                               }));
+  }
+  std::vector<Reply> replies;
+  std::optional<Error> problem;
+  for (auto& part : parts) {
+    auto answered = part.get();
+    if (answered)
+      std::ranges::move(*answered, std::back_inserter(replies));
+    else
+      problem = std::move(answered).error();
+  }
+  if (!problem) return replies;
+  problem->code = ErrorCode::kTimeout;  // those of other lanes may have run
+  return std::unexpected(lost(*problem));
+}
+
+// A late reply would be taken for the next command's, so all connections go.
+Error NodeLink::lost(const Error& problem) {
+  connection_.reset();
+  beside_.clear();
+  return {problem.code, fmt::format("{}: {}", where(member_), problem.message)};
 }
 
 }  // namespace rebalance

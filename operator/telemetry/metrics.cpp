@@ -28,7 +28,6 @@ const Histogram::BucketBoundaries kCallSeconds{0.001, 0.0025, 0.005, 0.01, 0.025
 const Histogram::BucketBoundaries kPauseSeconds{0.001, 0.0025, 0.005, 0.01, 0.025, 0.05,
                                                 0.1,   0.25,   0.5,   1,    2.5,   10};
 const Histogram::BucketBoundaries kPlanSeconds{0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30};
-const Histogram::BucketBoundaries kWaitSeconds{0.001, 0.01, 0.1, 0.5, 1, 5, 10, 30, 60, 300};
 const Histogram::BucketBoundaries kBatchSeconds{0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800};
 
 const char* outcome_name(BatchOutcome outcome) {
@@ -138,7 +137,7 @@ struct Metrics::Store {
   std::map<std::pair<std::string, std::string>, RebalanceFigures> rebalances;  // namespace, name
   std::map<ClusterKey, ClusterCounters> clusters;
   Histograms<Engine> batch_seconds, pause_seconds;
-  Histogram plan_seconds{kPlanSeconds}, queue_wait{kWaitSeconds}, reconcile_seconds{kCallSeconds};
+  Histogram plan_seconds{kPlanSeconds}, reconcile_seconds{kCallSeconds};
   bool leader = false, hold = false;
   double queue_depth = 0, reconcile_errors = 0;
   std::map<std::string, Watched> watches;
@@ -233,8 +232,6 @@ void Metrics::Store::write_histograms(Page& page) const {
     page.sample({{"engine", engine_name(engine)}}, histogram);
   page.begin("plan_seconds", "How long a plan took to compute.", MetricType::Histogram);
   page.sample({}, plan_seconds);
-  page.begin("queue_wait_seconds", "From being queued to being worked on.", MetricType::Histogram);
-  page.sample({}, queue_wait);
   page.begin("reconcile_seconds", "One pass over a resource.", MetricType::Histogram);
   page.sample({}, reconcile_seconds);
   page.begin("api_request_seconds", "Calls of the Kubernetes API, watches left out.", MetricType::Histogram);
@@ -342,11 +339,6 @@ void Metrics::held(bool hold) {
 void Metrics::queue_depth(std::size_t depth) {
   const std::scoped_lock lock(store_->mutex);
   store_->queue_depth = static_cast<double>(depth);
-}
-
-void Metrics::queue_waited(double seconds) {
-  const std::scoped_lock lock(store_->mutex);
-  store_->queue_wait.Observe(seconds);
 }
 
 void Metrics::reconciled(double seconds, bool failed) {
