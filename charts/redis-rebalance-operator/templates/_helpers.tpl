@@ -64,15 +64,12 @@ RedisRebalance names. */}}
   resources: [pods/resize]
   verbs: [patch]
 {{- end }}
-- apiGroups: [apps]
-  resources: [statefulsets]
-  verbs: [get]                       # whether one is in the middle of a rollout
 - apiGroups: [""]
   resources: [secrets]
   verbs: [get]
 - apiGroups: [""]
   resources: [configmaps]
-  verbs: [get, create, patch, update, delete]   # plan and journal, owned by their RedisRebalance
+  verbs: [get, create, patch, update, delete]   # plan, journal and log, owned by their RedisRebalance
 - apiGroups: [coordination.k8s.io]
   resources: [leases]
   verbs: [get, create, update]       # the claim of a cluster
