@@ -64,16 +64,11 @@ Json pairs_json(const std::vector<PairView>& pairs) {
 Json nodes_json(const World& world) {
   Json out = Json::array();
   for (const auto& node : world.nodes) {
-    Bytes bytes = 0;
-    for (const auto& range : node.slots.ranges()) {
-      for (int slot = range.first; slot <= range.last; ++slot)
-        bytes += world.sizes.bytes[static_cast<std::size_t>(slot)];
-    }
     out.push_back({{"pod", node.pod},
                    {"id", node.id},
                    {"role", node.role == Role::kPrimary ? "primary" : "replica"},
                    {"slots", node.slots.size()},
-                   {"slotBytes", bytes},
+                   {"slotBytes", world.sizes.bytes_of(node.slots)},
                    {"keys", node.keys},
                    {"usedBytes", node.memory.used},
                    {"rssBytes", node.memory.rss}});

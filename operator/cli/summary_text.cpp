@@ -14,19 +14,10 @@ struct Holding {
   std::string slots, data, keys;
 };
 
-Bytes bytes_of(const SlotSet& slots, const SlotSizes& sizes) {
-  Bytes sum = 0;
-  for (const auto& range : slots.ranges()) {
-    for (int slot = range.first; slot <= range.last; ++slot)
-      sum += sizes.bytes[static_cast<std::size_t>(slot)];
-  }
-  return sum;
-}
-
 Holding holding(const WorldNode* node, const World& world) {
   if (node == nullptr) return {"gone", "-", "-"};
   if (node->role == Role::kReplica) return {"replica", "-", count_text(node->keys)};
-  return {std::to_string(node->slots.size()), human_bytes(bytes_of(node->slots, world.sizes)),
+  return {std::to_string(node->slots.size()), human_bytes(world.sizes.bytes_of(node->slots)),
           count_text(node->keys)};
 }
 

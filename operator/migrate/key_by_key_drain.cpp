@@ -37,7 +37,7 @@ Step KeyByKey::listed(const Replies& replies) {
   auto found = keys_.found();
   for (const auto& key : found) {
     if (!too_big(key.slot, key.bytes)) continue;
-    add_slot(blocked_, key.slot);
+    blocked_.add(key.slot);
     blocking_bytes_[key.slot] = std::max(blocking_bytes_[key.slot], key.bytes);
   }
   std::erase_if(found, [&](const SizedKey& key) { return blocked_.contains(key.slot); });
@@ -63,7 +63,7 @@ Step KeyByKey::moved(const Answer& answer) {
 Step KeyByKey::back_out() {
   closing_ = {};
   for_each_slot(blocked_, [&](Slot slot) {
-    if (drain_.moved(slot) == 0) add_slot(closing_, slot);
+    if (drain_.moved(slot) == 0) closing_.add(slot);
   });
   if (!closing_.empty()) {
     Ask next{Side::kTarget, {}};
@@ -93,7 +93,7 @@ Step KeyByKey::backed_out_check(const Replies& replies) {
   std::size_t next = 0;
   for_each_slot(SlotSet(closing_), [&](Slot slot) {
     const auto& reply = replies[next++];
-    if (!reply.is_integer() || reply.integer != 0) remove_slot(closing_, slot);
+    if (!reply.is_integer() || reply.integer != 0) closing_.remove(slot);
   });
   if (!closing_.empty()) return ask_for_each(Stage::kBackOutSource, Side::kSource, closing_, "STABLE", {});
   return go_forward(blocked_);
@@ -112,8 +112,8 @@ Step KeyByKey::backed_out_target(const Replies& replies) {
   }
   for_each_slot(SlotSet(closing_), [&](Slot slot) {
     skip(slot, too_big_reason(blocking_bytes_[slot]));
-    remove_slot(work_.drain, slot);
-    remove_slot(blocked_, slot);
+    work_.drain.remove(slot);
+    blocked_.remove(slot);
   });
   closing_ = {};
   return work_.drain.empty() ? tell_others() : work_on();

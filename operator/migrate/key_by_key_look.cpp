@@ -75,9 +75,9 @@ Status KeyByKey::sort_slot(Slot slot) {
                                                    "somebody else moves it, or left it; run a Repair",
                                                    slot, job_.source.name, job_.target.name));
   }
-  if (migrating || importing) add_slot(open_, slot);
-  add_slot(migrating ? (importing ? work_.drain : work_.reopen) : work_.closed, slot);
-  if (!migrating && !importing) remove_slot(open_, slot);
+  if (migrating || importing) open_.add(slot);
+  (migrating ? (importing ? work_.drain : work_.reopen) : work_.closed).add(slot);
+  if (!migrating && !importing) open_.remove(slot);
   return {};
 }
 
@@ -92,12 +92,12 @@ Status KeyByKey::sort_owned(Slot slot) {
             job_.target.name, job_.source.name, work_.counts[slot]));
   }
   if (source_owns || source_.migrating.contains(slot)) {
-    add_slot(work_.tell, slot);
+    work_.tell.add(slot);
     return {};
   }
-  add_slot(done_, slot);
-  remove_slot(todo_, slot);
-  remove_slot(open_, slot);
+  done_.add(slot);
+  todo_.remove(slot);
+  open_.remove(slot);
   return {};
 }
 

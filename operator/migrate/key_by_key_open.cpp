@@ -33,7 +33,7 @@ Step KeyByKey::scanned(const Replies& replies) {
 
 void KeyByKey::leave_closed(Slot slot, Bytes biggest) {
   if (!too_big(slot, biggest) || !work_.closed.contains(slot)) return;
-  remove_slot(work_.closed, slot);
+  work_.closed.remove(slot);
   if (!open_.contains(slot)) skip(slot, too_big_reason(biggest));
 }
 
@@ -52,8 +52,8 @@ std::string KeyByKey::too_big_reason(Bytes bytes) const {
 }
 
 void KeyByKey::skip(Slot slot, std::string reason) {
-  remove_slot(todo_, slot);
-  remove_slot(open_, slot);
+  todo_.remove(slot);
+  open_.remove(slot);
   skipped_.push_back({slot, std::move(reason)});
 }
 
@@ -82,7 +82,7 @@ Step KeyByKey::opened_target(const Replies& replies) {
   opening.add(work_.reopen);
   for_each_slot(opening, [&](Slot slot) {
     const auto mark = view.importing.find(slot);
-    if (mark == view.importing.end() || mark->second != job_.source.id) add_slot(unmarked, slot);
+    if (mark == view.importing.end() || mark->second != job_.source.id) unmarked.add(slot);
   });
   if (!unmarked.empty())
     return retry(fmt::format("{} does not mark slots {} as importing", job_.target.name, unmarked.text()));
@@ -90,8 +90,8 @@ Step KeyByKey::opened_target(const Replies& replies) {
   unused_ = {};
   for_each_slot(SlotSet(work_.closed), [&](Slot slot) {
     const auto keys = (reply++)->integer;
-    add_slot(keys == 0 ? proven_ : unused_, slot);
-    if (keys > 0) remove_slot(work_.closed, slot);
+    (keys == 0 ? proven_ : unused_).add(slot);
+    if (keys > 0) work_.closed.remove(slot);
   });
   drain_.trust(proven_);
   if (unused_.empty()) return open_source();
@@ -128,7 +128,7 @@ Step KeyByKey::opened_source(const Replies& replies) {
   SlotSet unmarked;
   for_each_slot(work_.closed, [&](Slot slot) {
     const auto mark = view.migrating.find(slot);
-    if (mark == view.migrating.end() || mark->second != job_.target.id) add_slot(unmarked, slot);
+    if (mark == view.migrating.end() || mark->second != job_.target.id) unmarked.add(slot);
   });
   if (!unmarked.empty())
     return retry(fmt::format("{} does not mark slots {} as migrating", job_.source.name, unmarked.text()));

@@ -21,7 +21,7 @@ Step KeyByKey::confirm() {
   ready.remove(blocked_);
   if (ready.empty()) return back_out();
   for_each_slot(ready, [&](Slot slot) {
-    if (empty.size() < kOwnAtOnce) add_slot(empty, slot);
+    if (empty.size() < kOwnAtOnce) empty.add(slot);
   });
   Ask next{Side::kSource, {{"MULTI"}}};
   for_each_slot(empty, [&](Slot slot) { next.commands.push_back(count_keys(slot)); });
@@ -58,7 +58,7 @@ Step KeyByKey::confirmed(const Replies& replies) {
     counts[slot] = items[next].is_integer() ? items[next].integer : 1;
     ++next;
     const auto mark = view.migrating.find(slot);
-    if (mark == view.migrating.end() || mark->second != job_.target.id) add_slot(unmarked, slot);
+    if (mark == view.migrating.end() || mark->second != job_.target.id) unmarked.add(slot);
   });
   if (unmarked.empty()) return give_away(counts);
   return error(ErrorCode::kConflict,
@@ -69,7 +69,7 @@ Step KeyByKey::confirmed(const Replies& replies) {
 Step KeyByKey::give_away(const std::map<Slot, std::int64_t>& counts) {
   for (const auto& [slot, keys] : counts) {
     work_.counts[slot] = keys;
-    if (keys > 0) remove_slot(closing_, slot);
+    if (keys > 0) closing_.remove(slot);
   }
   if (!closing_.empty()) return own_target();
   // Keys that were listed before and are still there: without progress this is a try.

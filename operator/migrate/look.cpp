@@ -47,8 +47,8 @@ std::int64_t keys_in_database(const Reply& keyspace) {
 
 SlotSet marked(const OwnView& view) {
   SlotSet slots;
-  for (const auto& mark : view.migrating) add_slot(slots, mark.first);
-  for (const auto& mark : view.importing) add_slot(slots, mark.first);
+  for (const auto& mark : view.migrating) slots.add(mark.first);
+  for (const auto& mark : view.importing) slots.add(mark.first);
   return slots;
 }
 

@@ -77,7 +77,7 @@ Result<std::map<Slot, Bytes>> PairDriver::big_keys_of_long_slots(const SlotSet& 
   SlotSet large;
   auto reply = replies.begin();
   for_each_slot(slots, [&](Slot slot) {
-    if ((reply++)->integer > KeyList::kLongestList) add_slot(large, slot);
+    if ((reply++)->integer > KeyList::kLongestList) large.add(slot);
   });
   if (large.empty()) return std::map<Slot, Bytes>{};
   return source_.biggest_keys(large, threshold);

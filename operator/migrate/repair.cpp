@@ -76,7 +76,7 @@ Status RepairRun::repair() {
                          [](const RepairStep& step) { return step.kind == Kind::kReport; });
     std::erase_if(steps, [](const RepairStep& step) { return step.kind == Kind::kReport; });
     result_.repaired = touched_;
-    for (const auto& slot : picture.slots) remove_slot(result_.repaired, slot.slot);
+    for (const auto& slot : picture.slots) result_.repaired.remove(slot.slot);
     if (steps.empty()) return {};
     for (const auto& step : steps) {
       TRY_OK(execute(step));
@@ -124,7 +124,7 @@ SlotSet RepairRun::changed(const RepairPicture& before, const RepairPicture& aft
         std::ranges::equal(old->nodes, slot.nodes, [&](const SlotOnNode& a, const SlotOnNode& b) {
           return marks(a) == marks(b) && !(a.owns && b.keys < a.keys);
         });
-    if (!same) add_slot(live, slot.slot);
+    if (!same) live.add(slot.slot);
   }
   return live;
 }
@@ -172,7 +172,7 @@ Status RepairRun::finish(const RepairStep& step) {
   auto moved = run_batch(batch, hooks_, stop_);
   for (const auto& skipped : moved.skipped) {
     RepairStep report{Kind::kReport, {}, step.source, step.target, false, skipped.reason};
-    add_slot(report.slots, skipped.slot);
+    report.slots.add(skipped.slot);
     result_.reports.push_back(std::move(report));
   }
   return moved.error ? std::unexpected(std::move(*moved.error)) : Status{};
@@ -240,7 +240,7 @@ Status RepairRun::tell(const NodeId& node, std::vector<Command> commands) {
 // What is sound again needs no intent.
 Status RepairRun::close_intents(const RepairPicture& picture) {
   SlotSet odd;
-  for (const auto& slot : picture.slots) add_slot(odd, slot.slot);
+  for (const auto& slot : picture.slots) odd.add(slot.slot);
   for (auto& intent : job_.intents) {
     SlotSet closed = intent.slots;
     closed.remove(odd);

@@ -190,7 +190,7 @@ class OneSlot {
 
   RepairStep step(Kind kind, NodeId source, NodeId target, std::string reason) const {
     RepairStep step{kind, {}, std::move(source), std::move(target), false, std::move(reason)};
-    add_slot(step.slots, slot_.slot);
+    step.slots.add(slot_.slot);
     return step;
   }
   Steps one(Kind kind, NodeId source, NodeId target, std::string reason) const {

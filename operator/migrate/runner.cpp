@@ -93,7 +93,7 @@ std::vector<Group> BatchRun::groups() const {
       std::clamp<Bytes>(job_.options.group_bytes / mean, 1, std::max(1, job_.options.group_slots)));
   SlotSet next;
   for_each_slot(fresh, [&](Slot slot) {
-    add_slot(next, slot);
+    next.add(slot);
     if (next.size() == most) groups.push_back({std::exchange(next, {})});
   });
   if (!next.empty()) groups.push_back({next});

@@ -30,14 +30,4 @@ Result<OwnView> own_view(const Reply& reply);
 // The value of `field:` in a reply of INFO; empty if there is none.
 std::string info_field(const Reply& reply, std::string_view field);
 
-// Calls `use(slot)` in ascending order.
-template <typename Use>
-void for_each_slot(const SlotSet& slots, Use use) {
-  for (const auto& range : slots.ranges()) {
-    for (int slot = range.first; slot <= range.last; ++slot) use(static_cast<Slot>(slot));
-  }
-}
-inline void add_slot(SlotSet& set, Slot slot) { set.add(SlotRange{slot, slot}); }
-inline void remove_slot(SlotSet& set, Slot slot) { set.remove(SlotRange{slot, slot}); }
-
 }  // namespace rebalance

@@ -10,6 +10,12 @@ std::string Version::text() const {
   return fmt::format("{} {}.{}.{}", kind == ServerKind::kValkey ? "Valkey" : "Redis", major, minor, patch);
 }
 
+Bytes SlotSizes::bytes_of(const SlotSet& slots) const {
+  Bytes sum = 0;
+  for_each_slot(slots, [&](Slot slot) { sum += bytes[slot]; });
+  return sum;
+}
+
 const NodeState* ClusterState::find(const NodeId& id) const {
   const auto at = std::ranges::find(nodes, id, &NodeState::id);
   return at == nodes.end() ? nullptr : &*at;

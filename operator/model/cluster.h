@@ -122,6 +122,7 @@ struct SlotSizes {
   std::array<std::int64_t, kSlotCount> keys{};
   bool exact = false;        // from SLOT-STATS memory-bytes
   double error_percent = 0;  // of a node's sum, one standard error, when sampled
+  Bytes bytes_of(const SlotSet& slots) const;
 };
 
 struct ClusterState {

@@ -216,14 +216,11 @@ void Examination::owned_twice() {
   std::map<std::pair<std::size_t, std::size_t>, SlotSet> twice;
   for (std::size_t i = 0; i < nodes_.size(); ++i) {
     if (nodes_[i].role != Role::kPrimary) continue;
-    for (const auto& range : nodes_[i].slots.ranges()) {
-      for (int slot = range.first; slot <= range.last; ++slot) {
-        auto& holder = owner[static_cast<std::size_t>(slot)];
-        const auto one = static_cast<Slot>(slot);
-        if (holder >= 0) twice[{static_cast<std::size_t>(holder), i}].add(SlotRange{one, one});
-        holder = static_cast<std::int32_t>(i);
-      }
-    }
+    for_each_slot(nodes_[i].slots, [&](Slot slot) {
+      auto& holder = owner[slot];
+      if (holder >= 0) twice[{static_cast<std::size_t>(holder), i}].add(slot);
+      holder = static_cast<std::int32_t>(i);
+    });
   }
   for (const auto& [pair, slots] : twice) {
     const auto& [a, b] = pair;

@@ -25,10 +25,7 @@ class Table {
       by_pod_[node.pod] = static_cast<int>(index_.size());
       index_.push_back(i);
       zones_.emplace(node.zone, static_cast<int>(zones_.size()));
-      for (const auto& range : node.slots.ranges()) {
-        for (int slot = range.first; slot <= range.last; ++slot)
-          owner_[slot] = static_cast<int>(index_.size()) - 1;
-      }
+      for_each_slot(node.slots, [&](Slot slot) { owner_[slot] = static_cast<int>(index_.size()) - 1; });
     }
   }
 

@@ -180,9 +180,7 @@ class Search {
     std::map<NodeId, std::vector<Slot>> by_target;
     for (const auto& batch : draft_.schedule.batches) {
       auto& slots = by_target[batch.target];
-      for (const auto& range : batch.slots.ranges()) {
-        for (int slot = range.first; slot <= range.last; ++slot) slots.push_back(static_cast<Slot>(slot));
-      }
+      for_each_slot(batch.slots, [&](Slot slot) { slots.push_back(slot); });
     }
     Remedy remedy{"PartOfGoal", {}, {}, amount_of(draft_.schedule.batches).slots, {}, {}};
     for (auto& [target, slots] : by_target)

@@ -10,15 +10,6 @@
 namespace rebalance {
 namespace {
 
-Bytes bytes_of(const WorldNode& node, const SlotSizes& sizes) {
-  Bytes sum = 0;
-  for (const auto& range : node.slots.ranges()) {
-    for (int slot = range.first; slot <= range.last; ++slot)
-      sum += sizes.bytes[static_cast<std::size_t>(slot)];
-  }
-  return sum;
-}
-
 // The smallest whole MiB of which `percent` is at least `bytes`.
 Bytes enough(Bytes bytes, int percent) {
   const double exact = static_cast<double>(bytes) * 100 / std::max(1, percent);
@@ -32,7 +23,7 @@ class Judge {
   Judge(const World& world, const RebalanceSpec& spec)
       : world_(world), spec_(spec), primaries_(world.primaries()) {
     for (const auto* node : primaries_) {
-      total_ += bytes_of(*node, world.sizes);
+      total_ += world.sizes.bytes_of(node->slots);
       weights_ += weight_of(node->pod);
     }
   }
@@ -56,7 +47,7 @@ class Judge {
   // What a primary would still receive, or, negative, give, to hold its share.
   Bytes missing(const WorldNode& primary) const {
     const double share = weights_ > 0 ? static_cast<double>(total_) * weight_of(primary.pod) / weights_ : 0;
-    return static_cast<Bytes>(share) - bytes_of(primary, world_.sizes);
+    return static_cast<Bytes>(share) - world_.sizes.bytes_of(primary.slots);
   }
 
   const WorldNode& primary_of(const WorldNode& node) const {
@@ -134,7 +125,7 @@ class Judge {
   // A part of the slots of a primary that nobody follows; nullopt: it has a replica, which does.
   std::optional<Ability> inherit(const WorldNode& node, const WorldNode& lost, PodSteady& pod) const {
     if (has_replicas(lost) || primaries_.size() < 2) return std::nullopt;
-    const auto part = bytes_of(lost, world_.sizes) / static_cast<Bytes>(primaries_.size() - 1);
+    const auto part = world_.sizes.bytes_of(lost.slots) / static_cast<Bytes>(primaries_.size() - 1);
     return receive(node, load_of(node, part), pod,
                    fmt::format("takes {} of {}, which has no replica", human_bytes(part), lost.pod));
   }

@@ -7,9 +7,7 @@ namespace rebalance {
 std::vector<Slot> each_slot(const SlotSet& set) {
   std::vector<Slot> slots;
   slots.reserve(static_cast<std::size_t>(set.size()));
-  for (const auto& range : set.ranges()) {
-    for (int slot = range.first; slot <= range.last; ++slot) slots.push_back(static_cast<Slot>(slot));
-  }
+  for_each_slot(set, [&](Slot slot) { slots.push_back(slot); });
   return slots;
 }
 

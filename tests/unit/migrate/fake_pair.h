@@ -118,13 +118,13 @@ class FakePair {
       node.migrating[slot] = command[4];
     } else if (command[4] == node.id) {
       gave_away_with_keys += source.keys[slot].empty() ? 0 : 1;
-      add_slot(node.owned, slot);
+      node.owned.add(slot);
       node.importing.erase(slot);
     } else {
       if (node.owned.contains(slot) && !node.keys[slot].empty())
         return Reply::error(
             "ERR Can't assign hashslot to a different node while I still hold keys for this hash slot.");
-      remove_slot(node.owned, slot);
+      node.owned.remove(slot);
       node.migrating.erase(slot);
     }
     return Reply::status("OK");
