@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/text.h"
 #include "migrate/atomic_engine.h"
 #include "migrate/classify.h"
 #include "redis/parse.h"
@@ -26,7 +27,7 @@ std::int64_t keys_of(const Reply& keyspace) {
   const Info info(keyspace.text);
   for (int database = 0; database < 16; ++database) {
     const auto counts = info.text("db" + std::to_string(database));
-    keys += std::atoll(std::string(inner_field(counts, "keys")).c_str());
+    keys += whole_number<std::int64_t>(inner_field(counts, "keys")).value_or(0);
   }
   return keys;
 }

@@ -1,7 +1,8 @@
 #include "redis/atomic_tasks.h"
 
 #include <algorithm>
-#include <cstdlib>
+
+#include "base/text.h"
 
 namespace rebalance {
 namespace {
@@ -35,7 +36,7 @@ AtomicTask task_of(const Reply& flat) {
   task.stage = named(flat, {"state"});
   task.state = state_of(task.stage);
   task.message = named(flat, {"last_error", "message"});
-  task.retries = std::atoi(named(flat, {"retries"}).c_str());
+  task.retries = whole_number<int>(named(flat, {"retries"})).value_or(0);
   const bool tries_again = task.state == AtomicTask::State::kFailed && operation == "import";  // lower: Redis
   task.live = task.state == AtomicTask::State::kRunning || tries_again;
   return task;

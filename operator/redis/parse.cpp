@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <optional>
 
+#include "base/text.h"
 #include "redis/atomic_tasks.h"
-#include "redis/text.h"
 
 namespace rebalance {
 namespace {
