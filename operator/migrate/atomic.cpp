@@ -148,23 +148,23 @@ Step Atomic::watch(Millis wait) {
 }
 
 // By its id; a job of Valkey, which gives none, is the newest over these slots.
-const AtomicTask* Atomic::find(const std::vector<AtomicTask>& tasks) const {
-  const auto found = std::ranges::find_if(tasks, [&](const AtomicTask& task) {
+const AtomicTask* Atomic::find() const {
+  const auto found = std::ranges::find_if(tasks_, [&](const AtomicTask& task) {
     return task.import == redis_ && (task_.empty() ? ours(task) && task.slots == todo_ : task.id == task_);
   });
-  return found == tasks.end() ? nullptr : &*found;
+  return found == tasks_.end() ? nullptr : &*found;
 }
 
 Step Atomic::watched(const Replies& replies) {
   for (const auto& reply : replies) {
     if (reply.is_error()) return retry("watching the migration: " + reply.text);
   }
-  const auto tasks = parse_atomic_tasks(replies[0]);
+  tasks_ = parse_atomic_tasks(replies[0]);
   if (redis_) {
     count_refused(replies[1]);
     arrived_ = std::clamp<std::int64_t>(keys_of(replies[2]) - *keyspace_before_, 0, keys_);
   }
-  const AtomicTask* task = find(tasks);
+  const AtomicTask* task = find();
   if (task == nullptr) return retry("the server does not know of the migration any more");
   task_ = task->id;
   if (refused_ > 0 && task->live) return cancel(lost().message);
@@ -240,7 +240,7 @@ Step Atomic::settled(const Replies& replies) {
 
 Step Atomic::stop() {
   stopping_ = true;
-  if (running_ && stage_ == Stage::kWatch) return cancel("");
+  if (running_ && stage_ == Stage::kWatch) return look(Millis(0));  // which cancels what it finds
   const bool unasked = stage_ == Stage::kStart || !begun_;
   return unasked || stage_ == Stage::kSettle ? Step(std::nullopt) : Step(pending_);
 }

@@ -49,7 +49,7 @@ class Atomic final : public GroupEngine {
   Step ask(Stage stage, Ask ask);
 
   bool ours(const AtomicTask& task) const;
-  const AtomicTask* find(const std::vector<AtomicTask>& tasks) const;
+  const AtomicTask* find() const;
   Side commander() const { return redis_ ? Side::kTarget : Side::kSource; }
   void count_refused(const Reply& stats);
   Error lost() const;
@@ -58,7 +58,7 @@ class Atomic final : public GroupEngine {
   const bool redis_;
   SlotSet todo_, done_;
   OwnView source_, target_;
-  std::vector<AtomicTask> tasks_;  // of the commander, at the last look
+  std::vector<AtomicTask> tasks_;  // as last told
   std::string task_;               // its id, once known
   bool begun_ = false;             // we have, or may have, started one
   bool running_ = false;           // it may go on by itself
