@@ -25,10 +25,8 @@ class Refusals {
 constexpr auto kLeaveOut = "leave the field out";
 
 void refuse_engines(const RebalanceSpec& spec, Refusals& refusals) {
-  const auto use_auto = "use Auto or KeyByKey";
-  refusals.add("spec.engine", spec.engine == EngineChoice::kAtomic, "engine Atomic", use_auto);
-  refusals.add("spec.engine", spec.engine == EngineChoice::kLiveCopy, "engine LiveCopy", use_auto);
-  refusals.add("spec.unsafeVersions", spec.accept_unsafe_versions, "unsafeVersions Accept", kLeaveOut);
+  refusals.add("spec.engine", spec.engine == EngineChoice::kLiveCopy, "engine LiveCopy",
+               "use Auto, Atomic or KeyByKey");
   refusals.add("spec.safety.maxWritePauseMillis", true, "safety.maxWritePauseMillis (of the engine LiveCopy)",
                kLeaveOut);
   refusals.add("spec.safety.maxLatencyMillis", true, "safety.maxLatencyMillis (own probes)", kLeaveOut);
@@ -81,7 +79,8 @@ std::vector<std::string> defaulted_missing_features(const RebalanceSpec& spec, c
     missing.emplace_back("coldKeys (a report of keys that nobody used for long)");
   missing.push_back(fmt::format("safety.maxLatencyMillis (slower while own probes take over {} ms)",
                                 spec.safety.max_latency_millis));
-  if (!set.contains("spec.engine")) missing.emplace_back("engine Auto takes KeyByKey on every pair");
+  if (!set.contains("spec.engine"))
+    missing.emplace_back("engine LiveCopy (Auto takes KeyByKey where it will serve)");
   return missing;
 }
 

@@ -42,15 +42,23 @@ RunnerOptions runner_options(const RebalanceSpec& spec, const World& world, cons
   return options;
 }
 
+Engine engine_of(const Batch& batch, const Plan& plan) {
+  const auto found = std::ranges::find_if(plan.engines, [&](const PairEngine& pair) {
+    return pair.source == batch.source && pair.target == batch.target;
+  });
+  return found == plan.engines.end() ? Engine::kKeyByKey : found->engine;
+}
+
 BatchReport report_of(const FinishedBatch& finished, const Plan& plan) {
   const auto& [end, result, seconds] = finished;
-  BatchReport report{
-      end.batch,    Engine::kKeyByKey, result.done.size(), static_cast<int>(end.skipped.size()), result.keys,
-      result.bytes, seconds,           end.error};
-  for (const auto& pair : plan.engines) {
-    if (pair.source == end.batch.source && pair.target == end.batch.target) report.engine = pair.engine;
-  }
-  return report;
+  return {end.batch,
+          engine_of(end.batch, plan),
+          result.done.size(),
+          static_cast<int>(end.skipped.size()),
+          result.keys,
+          result.bytes,
+          seconds,
+          end.error};
 }
 
 template <class... Handlers>
@@ -251,6 +259,7 @@ void Controller::start_batch(const Batch& batch) {
       job.others.push_back(std::move(one));
     }
   }
+  job.engine = engine_of(batch, *status_.plan);
   job.options = runner_options(resource_.spec, world_, *status_.plan, batch);
   tally_.written(BootClock::now());
   executor_.start(std::move(job));

@@ -121,8 +121,8 @@ SlotSet open_slots(const ClusterState& cluster) {
 }
 
 std::vector<Finding> without_own_moves(std::vector<Finding> findings) {
-  static const std::set<std::string> kCaused{"OpenSlots", "ReplicaOpenSlots", "ViewsDisagree",
-                                             "SlotsOwnedTwice", "EqualConfigEpochs"};
+  static const std::set<std::string> kCaused{"OpenSlots",       "ReplicaOpenSlots",  "ViewsDisagree",
+                                             "SlotsOwnedTwice", "EqualConfigEpochs", "ForeignMigration"};
   std::erase_if(findings, [](const Finding& finding) { return kCaused.contains(finding.name); });
   return findings;
 }

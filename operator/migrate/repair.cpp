@@ -6,11 +6,13 @@
 
 #include "base/log.h"
 #include "base/wait.h"
+#include "migrate/atomic.h"
 #include "migrate/classify.h"
 #include "migrate/look.h"
 #include "migrate/merge.h"
 #include "migrate/pair_driver.h"
 #include "migrate/slot_commands.h"
+#include "redis/atomic_tasks.h"
 
 namespace rebalance {
 namespace {
@@ -21,6 +23,7 @@ using Kind = RepairStep::Kind;
 // A slot needs three at most: assigned, merged, told. One more shows that nothing is left.
 constexpr int kPasses = 6;
 constexpr int kWatches = 3;
+constexpr int kTaskLooks = 100;  // of 100 ms
 
 std::unexpected<Error> refusal(const Member& node, const Command& command, const std::string& text) {
   return error(ErrorCode::kConflict, fmt::format("{} refused CLUSTER {} {}: {}", node.pod, command[1],
@@ -46,6 +49,7 @@ class RepairRun {
   Status assign(const RepairStep& step);
   Status notify(const RepairStep& step, const std::vector<Command>& commands);
   Status tell(const NodeId& node, std::vector<Command> commands);
+  Status end_task(const MoveIntent& intent);
   Status close_intents(const RepairPicture& picture);
   const Member* member(const NodeId& id) const;
   std::vector<Member> others(const RepairStep& step) const;
@@ -68,6 +72,7 @@ RepairResult RepairRun::run() {
 Status RepairRun::repair() {
   for (int pass = 0; pass < kPasses; ++pass) {
     if (stop_.stop_requested()) return error(ErrorCode::kStopped, "stopped on request");
+    for (const auto& intent : job_.intents) TRY_OK(end_task(intent));
     TRY(picture, look());
     TRY_OK(close_intents(picture));
     auto steps = plan_repair(picture);
@@ -238,6 +243,43 @@ Status RepairRun::tell(const NodeId& node, std::vector<Command> commands) {
 }
 
 // What is sound again needs no intent.
+// An atomic migration that an earlier run began and nobody watched since. Who owns the slots afterwards is
+// told by the servers.
+Status RepairRun::end_task(const MoveIntent& intent) {
+  const bool redis = intent.engine == Engine::kAtomicRedis;
+  if (!redis && intent.engine != Engine::kAtomicValkey) return {};
+  const auto& commander = redis ? intent.target : intent.source;
+  const auto link = std::ranges::find(links_, commander, [](const NodeLink& one) { return one.member().id; });
+  if (link == links_.end() || !link->connected()) return {};  // a server that ends forgets its tasks
+  const auto is_ours = [&](const AtomicTask& task) {
+    return task.source == intent.source && task.target == intent.target &&
+           intersection(task.slots, intent.slots) == task.slots;
+  };
+  for (int look = 0; look < kTaskLooks; ++look) {
+    const std::vector<Command> list{list_atomic(intent.engine)};
+    TRY(replies, link->send(list, 5s));
+    auto tasks = parse_atomic_tasks(replies.front());
+    std::erase_if(tasks, [&](const AtomicTask& task) { return !task.live || task.import != redis; });
+    const auto ours = std::ranges::find_if(tasks, is_ours);
+    if (ours == tasks.end()) return {};
+    if (look == 0) {
+      if (!redis && !std::ranges::all_of(tasks, is_ours)) {
+        return error(ErrorCode::kConflict,
+                     fmt::format("{} has an atomic migration of somebody else beside ours of slots {}: one "
+                                 "cannot be ended without the other; wait for both",
+                                 link->member().pod, ours->slots.text()));
+      }
+      TRY_OK(hooks_.gate.may_write());
+      log_info(fmt::format("ending the atomic migration of slots {} that was under way", ours->slots.text()));
+      const std::vector<Command> cancel{cancel_atomic(intent.engine, ours->id)};
+      TRY_OK(link->send(cancel, 5s));
+    }
+    wait_for(stop_, 100ms);
+  }
+  return error(ErrorCode::kTimeout, fmt::format("{} does not end its atomic migration of slots {}",
+                                                link->member().pod, intent.slots.text()));
+}
+
 Status RepairRun::close_intents(const RepairPicture& picture) {
   SlotSet odd;
   for (const auto& slot : picture.slots) odd.add(slot.slot);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/wait.h"
+#include "migrate/atomic.h"
 #include "migrate/key_by_key.h"
 #include "migrate/pair_driver.h"
 #include "migrate/slot_commands.h"
@@ -32,6 +33,8 @@ class BatchRun {
  private:
   Status move_all();
   std::vector<Group> groups() const;
+  int most_slots() const;
+  Result<std::unique_ptr<GroupEngine>> engine_for(const Group& group);
   Status move_group(const Group& group);
   Status close_group(const Group& group, const GroupEngine& engine);
   void throttle();
@@ -65,10 +68,12 @@ BatchResult BatchRun::run() {
 
 Status BatchRun::move_all() {
   TRY_OK(pair_.connect());
-  // Half of what the engine refuses: the pair may turn out slower than it looks now.
-  TRY(biggest,
-      pair_.big_keys_of_long_slots(job_.batch.slots, pace_.bytes_within(job_.options.node_timeout / 4)));
-  biggest_ = std::move(biggest);
+  if (job_.engine == Engine::kKeyByKey) {
+    // Half of what the engine refuses: the pair may turn out slower than it looks now.
+    TRY(biggest,
+        pair_.big_keys_of_long_slots(job_.batch.slots, pace_.bytes_within(job_.options.node_timeout / 4)));
+    biggest_ = std::move(biggest);
+  }
   for (const auto& group : groups()) {
     if (stop_.stop_requested()) return {};
     TRY_OK(move_group(group));
@@ -88,9 +93,7 @@ std::vector<Group> BatchRun::groups() const {
         {adopted, true, !intent.source_run_id.empty() && intent.source_run_id == pair_.source().run_id});
     fresh.remove(adopted);
   }
-  const Bytes mean = std::max<Bytes>(1, job_.batch.bytes / std::max(1, job_.batch.slots.size()));
-  const auto most = static_cast<int>(
-      std::clamp<Bytes>(job_.options.group_bytes / mean, 1, std::max(1, job_.options.group_slots)));
+  const int most = most_slots();
   SlotSet next;
   for_each_slot(fresh, [&](Slot slot) {
     next.add(slot);
@@ -100,18 +103,26 @@ std::vector<Group> BatchRun::groups() const {
   return groups;
 }
 
+// Of one group. An atomic one is the whole batch, which the memory gate has sized.
+int BatchRun::most_slots() const {
+  const int slots = std::max(1, job_.batch.slots.size());
+  if (job_.engine == Engine::kAtomicRedis) return slots;
+  if (job_.engine == Engine::kAtomicValkey) {
+    const auto keys = std::max<std::int64_t>(1, job_.batch.keys / slots);
+    return static_cast<int>(std::clamp<std::int64_t>(kMostKeysOfAtomicValkey / keys, 1, slots));
+  }
+  const Bytes mean = std::max<Bytes>(1, job_.batch.bytes / slots);
+  return static_cast<int>(
+      std::clamp<Bytes>(job_.options.group_bytes / mean, 1, std::max(1, job_.options.group_slots)));
+}
+
 Status BatchRun::move_group(const Group& group) {
   TRY_OK(hooks_.gate.may_write());
   if (!group.adopted) {
-    TRY_OK(hooks_.intents.open({Engine::kKeyByKey, job_.source.id, job_.target.id, pair_.source().run_id,
+    TRY_OK(hooks_.intents.open({job_.engine, job_.source.id, job_.target.id, pair_.source().run_id,
                                 pair_.target().run_id, group.slots}));
   }
-  TRY(to, pair_.address());
-  const auto adopted = group.adopted ? group.slots : SlotSet();
-  const auto proven = group.proven ? group.slots : SlotSet();
-  const auto engine = make_key_by_key({pair_.source(), pair_.target(), std::move(to), group.slots, adopted,
-                                       proven, job_.options.node_timeout, job_.options.attempts, biggest_},
-                                      pace_);
+  TRY(engine, engine_for(group));
   auto driven = pair_.drive(*engine, [this](const Progress& progress) {
     report(progress);
     throttle();
@@ -119,6 +130,20 @@ Status BatchRun::move_group(const Group& group) {
   result_.first_write = pair_.first_write();
   auto closed = close_group(group, *engine);
   return driven ? closed : driven;
+}
+
+Result<std::unique_ptr<GroupEngine>> BatchRun::engine_for(const Group& group) {
+  if (job_.engine == Engine::kAtomicRedis || job_.engine == Engine::kAtomicValkey) {
+    const Bytes mean = job_.batch.bytes / std::max(1, job_.batch.slots.size());
+    return make_atomic({job_.engine, pair_.source(), pair_.target(), group.slots, mean * group.slots.size(),
+                        group.adopted, job_.options.attempts});
+  }
+  TRY(to, pair_.address());
+  const auto adopted = group.adopted ? group.slots : SlotSet();
+  const auto proven = group.proven ? group.slots : SlotSet();
+  return make_key_by_key({pair_.source(), pair_.target(), std::move(to), group.slots, adopted, proven,
+                          job_.options.node_timeout, job_.options.attempts, biggest_},
+                         pace_);
 }
 
 Status BatchRun::close_group(const Group& group, const GroupEngine& engine) {
@@ -130,6 +155,7 @@ Status BatchRun::close_group(const Group& group, const GroupEngine& engine) {
   result_.bytes += progress.bytes_done;
   result_.retries += progress.retries;
   group_ = {};
+  throttle();
   SlotSet closed = group.slots;
   closed.remove(engine.left_open());
   return hooks_.intents.close(job_.source.id, job_.target.id, closed);

@@ -75,6 +75,7 @@ struct BatchJob {
   // (a Repair's) adopts its slots without proof that the target's copies are ours.
   std::vector<MoveIntent> earlier;
   RunnerOptions options;
+  Engine engine = Engine::kKeyByKey;
 };
 
 struct BatchResult {

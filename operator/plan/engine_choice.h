@@ -1,6 +1,7 @@
-// Which engine moves the slots of which pair, and why.
+// Which engine moves the slots of which pair, and why. Pure.
 #pragma once
 
+#include <optional>
 #include <vector>
 
 #include "api/spec.h"
@@ -9,8 +10,18 @@
 
 namespace rebalance {
 
+inline bool is_atomic(Engine engine) {
+  return engine == Engine::kAtomicRedis || engine == Engine::kAtomicValkey;
+}
+
+PairEngine choose_engine(const WorldNode& source, const WorldNode& target, const RebalanceSpec& spec);
+
 // One entry for each pair of nodes that has a batch, in order of first appearance.
 std::vector<PairEngine> choose_engines(const World& world, const std::vector<Batch>& batches,
-                                       EngineChoice choice);
+                                       const RebalanceSpec& spec);
+
+// The spec asks for an engine that a pair cannot have: which, and why.
+std::optional<Refusal> refuse_engine(const std::vector<PairEngine>& engines, const World& world,
+                                     const RebalanceSpec& spec);
 
 }  // namespace rebalance

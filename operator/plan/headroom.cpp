@@ -125,6 +125,15 @@ Walls walls_of(const WorldNode& node, const HeadroomSpec& spec) {
 
 Bytes source_transient(Bytes payload) { return 2 * payload; }
 
+Bytes atomic_source_transient(Bytes bytes, Bytes used) {
+  constexpr Bytes kPageTableShare = 400;  // 8 bytes for each page of 4 KiB, and the tables above
+  return 2 * percent_of(bytes, kForkSharePercent) + used / kPageTableShare + kMigratePayload;
+}
+
+Bytes atomic_target_transient(Bytes bytes, bool has_replicas, bool aof) {
+  return (1 + has_replicas + aof) * (percent_of(bytes, kForkSharePercent) + kMigratePayload);
+}
+
 Bytes target_transient(Bytes payload, bool has_replicas, bool aof) {
   return (2 + has_replicas + aof) * payload;
 }

@@ -70,6 +70,12 @@ Walls walls_of(const WorldNode& node, const HeadroomSpec& spec);  // limit 0 tak
 Bytes source_transient(Bytes payload);
 Bytes target_transient(Bytes payload, bool has_replicas, bool aof);
 
+// The same of an atomic migration of `bytes`. The source forks for as long as the snapshot takes, so what it
+// copies goes with the bytes, not with all that it holds, and the page tables with that; writes to the slots
+// wait in its buffers meanwhile, and in the target's.
+Bytes atomic_source_transient(Bytes bytes, Bytes used);
+Bytes atomic_target_transient(Bytes bytes, bool has_replicas, bool aof);
+
 // Zero where no fork is to be expected. `arriving` is what the node will hold on top of what it uses now.
 Bytes fork_reserve(const WorldNode& node, bool full_sync_expected, Bytes arriving = 0);
 Bytes after(const WorldNode& node, const Load& load, const NodeFactors& factors, Bytes fork_reserve);

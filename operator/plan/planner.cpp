@@ -93,7 +93,11 @@ Result<Plan> make_plan(const World& world, const RebalanceSpec& spec, const Fact
     plan.batches = std::move(draft.schedule.batches);
     note_joining(plan, world);
   }
-  plan.engines = choose_engines(world, plan.batches, spec.engine);
+  plan.engines = choose_engines(world, plan.batches, spec);
+  if (auto refusal = refuse_engine(plan.engines, world, spec)) {
+    plan.refusal = std::move(refusal);
+    plan.batches.clear();
+  }
   add_totals(plan, world.sizes);
   plan.hash = plan_hash(plan);
   return plan;

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "plan/engine_choice.h"
+
 namespace rebalance {
 namespace {
 
@@ -66,20 +68,28 @@ bool Projection::joins_target(const Transfer& transfer) const {
   return transfer.slots >= source.slots && source.node->allow_replica_migration;
 }
 
+Bytes Projection::sending(const Transfer& transfer) const {
+  return transfer.atomic ? atomic_source_transient(transfer.bytes, seats_[transfer.source].now.used)
+                         : source_transient(transfer.payload);
+}
+
 template <typename Visit>
 void Projection::each_receiver(const Transfer& transfer, Visit visit) const {
   const auto& target = seats_[transfer.target];
   const bool joins = joins_target(transfer);
   const bool replicated = joins || !target.replicas.empty();
-  const Bytes buffers =
-      target_transient(transfer.payload, !target.replicas.empty(), target.node->aof_enabled);
+  const auto buffers_of = [&](bool has_replicas, bool aof) {
+    return transfer.atomic ? atomic_target_transient(transfer.bytes, has_replicas, aof)
+                           : target_transient(transfer.payload, has_replicas, aof);
+  };
+  const Bytes buffers = buffers_of(!target.replicas.empty(), target.node->aof_enabled);
   if (!visit(Receiver{
           transfer.target, target.now, {target.reserved, transfer.bytes, buffers, replicated, false}}))
     return;
   for (const int replica : target.replicas) {
     const auto& seat = seats_[replica];
     const Load load{std::max(seat.reserved, target.reserved), transfer.bytes,
-                    target_transient(transfer.payload, false, seat.node->aof_enabled), false, true};
+                    buffers_of(false, seat.node->aof_enabled), false, true};
     if (!visit(Receiver{replica, seat.now, load})) return;
   }
   if (!joins) return;
@@ -93,8 +103,7 @@ void Projection::each_receiver(const Transfer& transfer, Visit visit) const {
 
 std::optional<Obstacle> Projection::check(const Transfer& transfer) const {
   const auto& source = seats_[transfer.source];
-  const Bytes sending = source_transient(transfer.payload);
-  if (const auto verdict = weigh_giver(*source.node, source.now, sending + source.reserved, spec_);
+  if (const auto verdict = weigh_giver(*source.node, source.now, sending(transfer) + source.reserved, spec_);
       !verdict.fits()) {
     return Obstacle{transfer.source, verdict, {}};
   }
@@ -151,7 +160,7 @@ void Projection::join(const Transfer& transfer) {
 
 void Projection::apply(const Transfer& transfer, int batch_index) {
   auto& source = seats_[transfer.source];
-  const Bytes giving = source.now.base + source_transient(transfer.payload);
+  const Bytes giving = source.now.base + sending(transfer);
   note_peak(transfer.source, giving, batch_index);
   source.need_limit = std::max(source.need_limit, whole_of(giving, spec_.headroom.flood_watermark_percent));
   each_receiver(transfer, [&](const Receiver& receiver) {
@@ -173,10 +182,16 @@ void Projection::apply(const Transfer& transfer, int batch_index) {
 }
 
 std::optional<Transfer> Projection::transfer_of(const Batch& batch) const {
-  const Transfer transfer{index_of(batch.source), index_of(batch.target), batch.slots.size(), batch.bytes,
-                          payload_of(world_, batch.slots)};
+  Transfer transfer{index_of(batch.source), index_of(batch.target), batch.slots.size(), batch.bytes,
+                    payload_of(world_, batch.slots)};
   if (transfer.source < 0 || transfer.target < 0) return std::nullopt;
+  transfer.atomic = moves_atomically(transfer);
   return transfer;
+}
+
+bool Projection::moves_atomically(const Transfer& transfer) const {
+  const auto &source = *seats_[transfer.source].node, &target = *seats_[transfer.target].node;
+  return is_atomic(choose_engine(source, target, spec_).engine);
 }
 
 Refusal Projection::explain(const Obstacle& obstacle) const {

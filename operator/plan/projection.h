@@ -17,6 +17,7 @@ struct Transfer {
   int slots = 0;
   Bytes bytes = 0;
   Bytes payload = kMigratePayload;  // the most that one MIGRATE carries
+  bool atomic = false;              // it goes by an atomic engine, which has no MIGRATE
 };
 
 // A key that is bigger than what MIGRATE calls are bounded by travels alone. MEMORY USAGE stands for its
@@ -53,6 +54,7 @@ class Projection {
   void reserve(const NodeId& id, Bytes bytes);
   int index_of(const NodeId& id) const;  // -1: unknown
   std::optional<Transfer> transfer_of(const Batch& batch) const;
+  bool moves_atomically(const Transfer& transfer) const;
 
   // nullopt: the transfer fits now.
   std::optional<Obstacle> check(const Transfer& transfer) const;
@@ -73,6 +75,7 @@ class Projection {
   template <typename Visit>
   void each_receiver(const Transfer& transfer, Visit visit) const;
   bool joins_target(const Transfer& transfer) const;
+  Bytes sending(const Transfer& transfer) const;  // transient of the source
   void note_peak(int node, Bytes peak, int batch_index);
   void note_receiver(const Receiver& receiver, int batch_index);
   void join(const Transfer& transfer);

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "plan/engine_choice.h"
 #include "reconcile/preflight.h"
 #include "reconcile/step.h"
 
@@ -43,6 +44,17 @@ bool exclude_each_other(const Batch& a, const Batch& b) {
   return same_pair || a.source == b.target || a.target == b.source;
 }
 
+// A server has one atomic migration at a time, as a source or as a target.
+bool share_a_node(const Batch& a, const Batch& b) {
+  return a.source == b.source || a.target == b.target || a.source == b.target || a.target == b.source;
+}
+
+bool is_atomic_in(const Plan& plan, const Batch& batch) {
+  return std::ranges::any_of(plan.engines, [&](const PairEngine& pair) {
+    return pair.source == batch.source && pair.target == batch.target && is_atomic(pair.engine);
+  });
+}
+
 // A target serves one source's MIGRATE at a time, and a source serves nobody while its own waits: a third one
 // adds little speed and much waiting of clients (docs/benchmarks.md).
 constexpr int kPairsToOneTarget = 2;
@@ -51,6 +63,7 @@ constexpr int kPairsToOneTarget = 2;
 // a batch does not fit yet, later ones to the same target wait behind it, so that its room is not given away.
 struct Starter {
   Step& step;
+  const Plan& plan;
   std::vector<Batch> running;
   std::map<NodeId, Bytes> reserved;
   std::vector<NodeId> blocked;
@@ -62,8 +75,11 @@ struct Starter {
     if (batch.slots.empty()) return;
     left = true;
     const bool full = std::ssize(running) >= step.spec.batch.parallel_pairs;
-    const bool busy =
-        std::ranges::any_of(running, [&](const Batch& other) { return exclude_each_other(batch, other); });
+    const bool alone = is_atomic_in(plan, batch);
+    const bool busy = std::ranges::any_of(running, [&](const Batch& other) {
+      return exclude_each_other(batch, other) ||
+             ((alone || is_atomic_in(plan, other)) && share_a_node(batch, other));
+    });
     const bool crowded = std::ranges::count(running, batch.target, &Batch::target) >= kPairsToOneTarget;
     if (full || busy || crowded || std::ranges::count(blocked, batch.target) > 0) return;
     if (auto no = judge(step.scene.world, batch, reserved, step.spec, step.notebook().factors)) {
@@ -145,9 +161,9 @@ Decision move(Step step) {
   if (auto closing = close_open(step)) return *std::move(closing);
   if (auto holding = hold_unhealthy(step)) return *std::move(holding);
   if (pausing(step)) return step.stay("Pausing", "pausing between batches", Millis(200));
-  Starter starter{step, step.scene.running, {}, {}, {}, false};
-  for (const auto& batch : step.scene.running) starter.reserved[batch.target] += batch.bytes;
   const Plan plan = *step.status().plan;
+  Starter starter{step, plan, step.scene.running, {}, {}, {}, false};
+  for (const auto& batch : step.scene.running) starter.reserved[batch.target] += batch.bytes;
   for (const auto& batch : plan.batches) starter.take(batch);
   if (!starter.left && step.scene.running.empty()) {
     step.decision.requeue = Millis(0);

@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "base/text.h"
+#include "redis/atomic_tasks.h"
 
 namespace rebalance {
 namespace {
@@ -105,19 +106,6 @@ bool read_node(std::string_view line, NodeView& view) {
   if (!read_slots(line, node, view)) return false;
   view.nodes.push_back(std::move(node));
   return true;
-}
-
-// The text after `name` in a flat array "name, value, name, value".
-std::string_view named(const Reply& flat, std::string_view name) {
-  for (std::size_t i = 0; i + 1 < flat.items.size(); i += 2) {
-    if (flat.items[i].text == name) return flat.items[i + 1].text;
-  }
-  return {};
-}
-
-bool is_over(std::string_view state, std::string_view operation) {
-  if (state == "failed") return operation != "import";  // Redis, lower case; Valkey writes IMPORT
-  return state == "completed" || state == "canceled" || state == "cancelled" || state == "success";
 }
 
 }  // namespace
@@ -251,9 +239,7 @@ std::map<std::string, std::string> parse_config(const Reply& reply) {
 }
 
 int count_atomic_tasks(const Reply& reply) {
-  return static_cast<int>(std::ranges::count_if(reply.items, [](const Reply& task) {
-    return task.is_array() && !is_over(named(task, "state"), named(task, "operation"));
-  }));
+  return static_cast<int>(std::ranges::count_if(parse_atomic_tasks(reply), &AtomicTask::live));
 }
 
 }  // namespace rebalance

@@ -362,13 +362,50 @@ TEST(Refusal, OfAPodWithoutALimitNamesTheLimitThatIsEnough) {
   EXPECT_EQ(remedy(plan, "RaiseLimit")->pod, "redis-1");
 }
 
-TEST(Engines, AreKeyByKeyAndSayWhatABetterOneWouldNeed) {
-  const auto plan =
-      plan_of(world_of({{10 * kMB, 8192, kRoomy}, {10 * kMB, 8192, kRoomy}}), move("0", "redis-1"));
-  ASSERT_EQ(plan.engines.size(), 1u);
-  EXPECT_EQ(plan.engines[0].engine, Engine::kKeyByKey);
-  EXPECT_THAT(plan.engines[0].why, HasSubstr("only engine of this version"));
-  EXPECT_THAT(plan.engines[0].lacking, HasSubstr("Redis 8.4.1"));
+// One pair of these versions, and the engine that it gets.
+Plan plan_between(Version source, Version target, EngineChoice choice = EngineChoice::kAuto,
+                  bool accept_unsafe = false) {
+  auto world = world_of({{10 * kMB, 8192, kRoomy}, {10 * kMB, 8192, kRoomy}});
+  world.nodes[0].version = source;
+  world.nodes[1].version = target;
+  auto spec = move("0", "redis-1");
+  spec.engine = choice;
+  spec.accept_unsafe_versions = accept_unsafe;
+  return make_plan(world, spec).value();
+}
+
+TEST(Engines, AreAtomicWhereBothEndsAreAndSayWhy) {
+  const Version redis{ServerKind::kRedis, 8, 6, 0}, valkey{ServerKind::kValkey, 9, 1, 2};
+  EXPECT_EQ(plan_between(redis, redis).engines.at(0).engine, Engine::kAtomicRedis);
+  EXPECT_EQ(plan_between(valkey, valkey).engines.at(0).engine, Engine::kAtomicValkey);
+  EXPECT_THAT(plan_between(redis, redis).engines.at(0).why, HasSubstr("in one go"));
+  EXPECT_EQ(plan_between(redis, redis, EngineChoice::kKeyByKey).engines.at(0).engine, Engine::kKeyByKey);
+}
+
+TEST(Engines, AreKeyByKeyElsewhereAndSayWhatABetterOneWouldNeed) {
+  const Version old{ServerKind::kRedis, 7, 0, 15}, redis{ServerKind::kRedis, 8, 6, 0};
+  const auto plan = plan_between(old, redis);
+  EXPECT_EQ(plan.engines.at(0).engine, Engine::kKeyByKey);
+  EXPECT_THAT(plan.engines.at(0).why, HasSubstr("Redis 7.0.15 of redis-0 has no atomic"));
+  EXPECT_THAT(plan.engines.at(0).lacking, HasSubstr("Redis 8.4.1"));
+}
+
+TEST(Engines, WithKnownDefectsAreTakenOnlyWhenTheSpecAcceptsThem) {
+  const Version unsafe{ServerKind::kValkey, 9, 0, 3};
+  const auto plan = plan_between(unsafe, unsafe);
+  EXPECT_EQ(plan.engines.at(0).engine, Engine::kKeyByKey);
+  EXPECT_THAT(plan.engines.at(0).why, HasSubstr("known defects"));
+  EXPECT_EQ(plan_between(unsafe, unsafe, EngineChoice::kAuto, true).engines.at(0).engine,
+            Engine::kAtomicValkey);
+}
+
+TEST(Engines, AtomicThatCannotBeIsRefusedWithTheReason) {
+  const Version old{ServerKind::kRedis, 7, 0, 15};
+  const auto plan = plan_between(old, old, EngineChoice::kAtomic);
+  ASSERT_TRUE(plan.refusal);
+  EXPECT_EQ(plan.refusal->rule, "AtomicNotPossible");
+  EXPECT_THAT(plan.refusal->sentence, HasSubstr("Redis 8.4.1"));
+  EXPECT_TRUE(plan.batches.empty());
 }
 
 }  // namespace
