@@ -31,12 +31,10 @@ class OperatorTest : public testing::Test {
   void apply(const std::string& goal = "type: Balance", const std::string& more = "") {
     apply_named("rebalance", goal, kAtOnce + more);
   }
-  void apply_named(const std::string& name, const std::string& goal, const std::string& more) {
+  void apply_named(const std::string& name, const std::string& goal, const std::string& more,
+                   const std::string& observe = "observeSeconds: 0\n") {
     rig::apply_rebalance(api_, cluster_,
-                         {.name = name,
-                          .name_space = space_,
-                          .goal = goal,
-                          .spec = std::string(kAlone) + "observeSeconds: 0\n" + more});
+                         {.name = name, .name_space = space_, .goal = goal, .spec = kAlone + observe + more});
   }
   // What was slow on purpose may now end. It edits the spec, so the operator begins anew with what is left.
   void lift_the_bound() { api_.merge(path(), R"({"spec": {"batch": {"maxBytesPerSecond": null}}})"); }
