@@ -89,13 +89,10 @@ Summary Controller::run() {
     tell_changes(decision);
     status_ = decision.status;
     notebook_ = decision.notebook;
-    if (const auto kept = keep_record(); !kept) {
-      status_.state = State::kFailed;
-      status_.reason = "StateFolder";
-      status_.message = kept.error().message;
-    }
+    if (const auto kept = keep_record(); !kept) not_kept(kept.error());
     reporter_.status(status_, world_, cluster_);
-    if (status_.reason == "Stopped" || status_.reason == "ClaimLost") break;
+    if (status_.reason == "Stopped" || status_.reason == "ClaimLost" || status_.reason == "Unavailable")
+      break;
     if (is_final(status_.state) || status_.state == State::kAwaitingApproval) break;
     for (const auto& action : decision.actions) act(action);
     if (waiting_for_claim_ &&
@@ -279,6 +276,16 @@ Status Controller::keep_record() {
   if (recorded_ || status_.approved_hash.empty() || status_.state != State::kRebalancing) return {};
   recorded_ = true;
   return keep_plan(documents_, resource_, *status_.plan, true);
+}
+
+// An end stands although its record stays: it tells of this spec alone. Before that nothing goes on, and
+// where nobody answers for a moment it is no failure: the next run tries again.
+void Controller::not_kept(const Error& why) {
+  if (is_final(status_.state)) return reporter_.event("RecordStays", why.message);
+  const bool passes = why.code == ErrorCode::kUnavailable || why.code == ErrorCode::kTimeout;
+  status_.state = passes ? State::kWaiting : State::kFailed;
+  status_.reason = passes ? "Unavailable" : "StateFolder";
+  status_.message = why.message;
 }
 
 void Controller::begin_watching() {

@@ -39,6 +39,7 @@ class Controller {
   void find_big_keys();
   void repair(bool whole_cluster);
   Status keep_record();
+  void not_kept(const Error& why);
   void take_finished();
   void begin_watching();
   void tell_changes(const Decision& before);

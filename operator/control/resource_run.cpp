@@ -61,6 +61,7 @@ void ResourceRun::work(const std::stop_token& stop) {
                   close_only_ ? false : true};
       reporter.say(outcome_.state, outcome_.reason, outcome.error().message);
     }
+    outcome_.told = reporter.finish();
   }
   active_ = false;
   ended_();

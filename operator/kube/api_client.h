@@ -55,7 +55,7 @@ class ApiClient {
   // broken connection, once; and any call once after a 401, with credentials that are read anew.
   ApiResult<std::string> call(const HttpRequest& request, std::stop_token stop, Lane lane = Lane::kNormal);
 
-  // A watch; no retries. Ends well when the server ends it or `line` says so.
+  // A watch; no retries but after a 401. Ends well when the server ends it or `line` says so.
   ApiResult<void> stream(const HttpRequest& request, Millis idle,
                          const std::function<bool(std::string_view)>& line, std::stop_token stop);
 

@@ -32,6 +32,8 @@ class BatchRun {
   Status move_all();
   std::vector<Group> groups() const;
   Status move_group(const Group& group);
+  template <typename Write>
+  Status recorded(Write write) const;
   Status close_group(const Group& group, const GroupEngine& engine);
   void throttle();
   void report(const Progress& group);
@@ -99,12 +101,25 @@ std::vector<Group> BatchRun::groups() const {
   return groups;
 }
 
+// The journal may be where nobody answers for a moment, as while an API server restarts. Nothing of the group
+// is open then, so that waiting is safe, and as long as the cluster is ours it is better than giving up.
+template <typename Write>
+Status BatchRun::recorded(Write write) const {
+  while (true) {
+    auto written = write();
+    const bool passes = !written && (written.error().code == ErrorCode::kUnavailable ||
+                                     written.error().code == ErrorCode::kTimeout);
+    if (!passes || stop_.stop_requested()) return written;
+    TRY_OK(hooks_.gate.may_write());
+    pause_for(500ms, stop_);
+  }
+}
+
 Status BatchRun::move_group(const Group& group) {
   TRY_OK(hooks_.gate.may_write());
-  if (!group.adopted) {
-    TRY_OK(hooks_.intents.open({Engine::kKeyByKey, job_.source.id, job_.target.id, pair_.source().run_id,
-                                pair_.target().run_id, group.slots}));
-  }
+  const MoveIntent intent{Engine::kKeyByKey,     job_.source.id,        job_.target.id,
+                          pair_.source().run_id, pair_.target().run_id, group.slots};
+  if (!group.adopted) TRY_OK(recorded([&] { return hooks_.intents.open(intent); }));
   TRY(to, pair_.address());
   const auto adopted = group.adopted ? group.slots : SlotSet();
   const auto proven = group.proven ? group.slots : SlotSet();
@@ -131,7 +146,7 @@ Status BatchRun::close_group(const Group& group, const GroupEngine& engine) {
   group_ = {};
   SlotSet closed = group.slots;
   closed.remove(engine.left_open());
-  return hooks_.intents.close(job_.source.id, job_.target.id, closed);
+  return recorded([&] { return hooks_.intents.close(job_.source.id, job_.target.id, closed); });
 }
 
 void BatchRun::throttle() {
