@@ -9,6 +9,7 @@
 #include "control/executor.h"
 #include "control/gate.h"
 #include "control/keeper.h"
+#include "control/move_log.h"
 #include "control/observer.h"
 #include "control/run.h"
 #include "control/sampler.h"
@@ -40,6 +41,8 @@ class Controller {
   void repair(bool whole_cluster);
   Status keep_record();
   void not_kept(const Error& why);
+  Status begin_log(const RebalanceStatus& next);
+  void flush_log(bool last);
   void take_finished();
   void begin_watching();
   void tell_changes(const Decision& before);
@@ -71,7 +74,7 @@ class Controller {
   std::optional<Error> repair_error_;
   bool repaired_ = false;
   bool recorded_ = false;
-  std::string claimed_by_;
+  std::string claimed_by_, claim_problem_;
   std::optional<Instant> waiting_for_claim_;
 
   Bell bell_;
@@ -79,6 +82,7 @@ class Controller {
   std::unique_ptr<ClaimKeeper> keeper_;
   std::unique_ptr<Sampler> sampler_;
   Tally tally_;
+  MoveLog log_;
   Executor executor_;  // last: its threads end before what they use
 };
 

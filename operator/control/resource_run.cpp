@@ -2,9 +2,12 @@
 
 #include <fmt/format.h>
 
+#include "api/cluster_name.h"
+#include "base/log.h"
 #include "codec/json_tree.h"
 #include "control/controller.h"
 #include "control/kube_lease.h"
+#include "control/rebalance_object.h"
 #include "kube/config_map_documents.h"
 
 namespace rebalance {
@@ -18,11 +21,23 @@ SecretReader secrets_of(ApiClient& client, const std::string& name_space) {
     request.path = api_path({"", "v1", "secrets"}, name_space, name);
     request.deadline = kSecretDeadline;
     const auto answer = client.call(request, {});
-    if (!answer) return error(answer.error().code, answer.error().message);
+    if (!answer) return std::unexpected(answer.error().as_error());
     TRY(tree, parse_json(*answer, "secret " + name));
     TRY(secret, decode_secret(tree));
     return std::move(secret.data);
   };
+}
+
+// What cannot be read now may be later, as when a right is missing: that is waiting, where a server that
+// cannot be logged in to would be a refusal.
+Status check_readable(const ClusterSpec& cluster, const SecretReader& secrets) {
+  std::vector<std::string> names;
+  if (cluster.auth) names.push_back(cluster.auth->secret_name);
+  if (cluster.tls) names.push_back(cluster.tls->secret_name);
+  for (const auto& name : names) {
+    if (const auto read = secrets(name); !read) return error(ErrorCode::kUnavailable, read.error().message);
+  }
+  return {};
 }
 
 std::string no_pods(const RedisRebalance& resource) {
@@ -50,6 +65,9 @@ void ResourceRun::work(const std::stop_token& stop) {
   resource.name_space = object_.name_space;
   resource.uid = object_.uid;
   resource.generation = object_.generation;
+  const LogFields fields({{"namespace", object_.name_space},
+                          {"name", object_.name},
+                          {"cluster", cluster_name(resource.spec.cluster)}});
   {
     KubeReporter reporter(place_.show, resource, object_.status);
     auto outcome = control(reporter, stop);
@@ -73,11 +91,13 @@ Result<RunOutcome> ResourceRun::control(KubeReporter& reporter, const std::stop_
     return invalid_input(object_.invalid);
   }
   const RedisRebalance& resource = *object_.resource;
-  ConfigMapDocuments documents(place_.client, reference_to(resource), resource.name + "-rebalance");
+  ConfigMapDocuments documents(place_.client, reference_to(resource), documents_name(resource.name));
   TRY(journal, Journal::open(documents));
   if (close_only_ && journal->intents().empty()) return RunOutcome{State::kWaiting, "Closed", true};
   TRY(pods, place_.objects.pods(resource));
   if (pods.empty()) return error(ErrorCode::kUnavailable, no_pods(resource));
+  const auto secrets = secrets_of(place_.client, resource.name_space);
+  TRY_OK(check_readable(resource.spec.cluster, secrets));
   KubeLease lease(place_.client, resource.name_space,
                   fmt::format("{}/{}/{}", place_.identity, resource.name_space, resource.name));
   const auto latest_pods = [this, &resource, known = pods]() mutable {
@@ -88,9 +108,8 @@ Result<RunOutcome> ResourceRun::control(KubeReporter& reporter, const std::stop_
   options.observe = true;
   options.close_only = close_only_;
   options.execution_started = object_.status.status.execution_started;
-  Controller controller(
-      resource, Observer(latest_pods, resource.spec.cluster, secrets_of(place_.client, resource.name_space)),
-      documents, std::move(journal), &lease, options, reporter, stop);
+  Controller controller(resource, Observer(latest_pods, resource.spec.cluster, secrets), documents,
+                        std::move(journal), &lease, options, reporter, stop);
   const auto summary = controller.run();
   return RunOutcome{summary.state, summary.reason, controller.nothing_open()};
 }

@@ -22,6 +22,7 @@ struct ApiError {
   std::string cause;  // the first of its causes, by reason: "ResourceVersionTooLarge", ...; empty: none
   ErrorCode code = ErrorCode::kInternal;  // the nearest
 
+  Error as_error() const { return {code, message}; }  // for those who know nothing of HTTP
   bool not_found() const { return status == 404; }
   bool conflict() const { return reason == "Conflict"; }
   bool exists() const { return reason == "AlreadyExists"; }
@@ -55,7 +56,7 @@ class ApiClient {
   // broken connection, once; and any call once after a 401, with credentials that are read anew.
   ApiResult<std::string> call(const HttpRequest& request, std::stop_token stop, Lane lane = Lane::kNormal);
 
-  // A watch; no retries but after a 401. Ends well when the server ends it or `line` says so.
+  // A watch; no retries. Ends well when the server ends it or `line` says so.
   ApiResult<void> stream(const HttpRequest& request, Millis idle,
                          const std::function<bool(std::string_view)>& line, std::stop_token stop);
 

@@ -56,7 +56,7 @@ TEST_F(OperatorFaults, ALeaderThatSleptThroughItsLeasesWritesNothingMore) {
 
   log.clear();
   first->process().signal(SIGCONT);
-  EXPECT_EQ(first->exit_code(kSoon), kFailed) << first->said();
+  EXPECT_EQ(first->exit_code(), kRefused) << first->said();
   EXPECT_THAT(first->said(), HasSubstr("the leadership is lost"));
   EXPECT_TRUE(rig::wait_until([&] { return !moves_of(log, *second).empty(); }, kSoon)) << told();
   EXPECT_THAT(moves_of(log, *first), IsEmpty()) << text_of(moves_of(log, *first)) << first->said();
