@@ -4,9 +4,10 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <limits>
 #include <optional>
+
+#include "base/text.h"
 
 namespace rebalance {
 namespace {
@@ -50,10 +51,8 @@ std::string_view take_digits(std::string_view& text) {
 
 std::optional<Scale> exponent(std::string_view text) {
   if (text.starts_with('+')) text.remove_prefix(1);
-  Scale scale;
-  const auto [end, failure] = std::from_chars(text.begin(), text.end(), scale.decimal);
-  if (failure != std::errc{} || end != text.end()) return std::nullopt;
-  return scale;
+  const auto decimal = whole_number<std::int64_t>(text);
+  return decimal ? std::optional(Scale{0, *decimal}) : std::nullopt;
 }
 
 std::optional<Scale> parse_scale(std::string_view suffix) {

@@ -95,12 +95,14 @@ struct Grammar {
     return made;
   }
 
-  void files(CLI::App* to, const char* what) {
-    to->add_option("-f,--filename", options.files, what)
-        ->type_name("FILE")
-        ->expected(1)
-        ->allow_extra_args(false)
-        ->take_all();
+  static CLI::Option* repeatable(CLI::Option* option) {
+    return option->expected(1)->allow_extra_args(false)->take_all();
+  }
+
+  void files(CLI::App* to) {
+    repeatable(to->add_option("-f,--filename", options.files,
+                              "a file, a folder or - of Kubernetes YAML or JSON; repeatable"))
+        ->type_name("FILE");
   }
 
   void output(CLI::App* to, const std::vector<std::string>& formats) {
@@ -117,7 +119,7 @@ struct Grammar {
   }
 
   void plan(CLI::App* to) {
-    files(to, "a file, a folder or - of Kubernetes YAML or JSON; repeatable");
+    files(to);
     output(to, {"table", "json", "yaml"});
     to->add_option("--save", options.save, "keep what was observed in this file")->type_name("FILE");
     to->add_option("--from", options.from, "plan on what --save kept instead of on servers")
@@ -126,7 +128,7 @@ struct Grammar {
   }
 
   void run(CLI::App* to) {
-    files(to, "a file, a folder or - of Kubernetes YAML or JSON; repeatable");
+    files(to);
     output(to, {"text", "json"});
     to->add_option("--plan-hash", options.plan_hash, "approve the plan with this hash")
         ->type_name("HASH")
@@ -139,7 +141,7 @@ struct Grammar {
   }
 
   void check(CLI::App* to) {
-    files(to, "a file, a folder or - of Kubernetes YAML or JSON; repeatable");
+    files(to);
     output(to, {"table", "json", "yaml"});
     to->add_flag("--big-keys", options.big_keys,
                  "list every key over bigKeys.thresholdBytes in slots that would move");
@@ -147,11 +149,9 @@ struct Grammar {
   }
 
   void in_cluster(CLI::App* to) {
-    to->add_option("--namespaces", options.name_spaces, "watch this one; repeatable; all when none is named")
-        ->type_name("NAMESPACE")
-        ->expected(1)
-        ->allow_extra_args(false)
-        ->take_all();
+    repeatable(to->add_option("--namespaces", options.name_spaces,
+                              "watch this one; repeatable; all when none is named"))
+        ->type_name("NAMESPACE");
     to->add_option("--kubeconfig", options.kubeconfig,
                    "how to reach the API server; in a pod its service account")
         ->type_name("FILE");

@@ -21,9 +21,9 @@ sigset_t stop_signals() {
   return set;
 }
 
-int opened(int descriptor, const char* what) {
-  if (descriptor < 0) throw std::system_error(errno, std::generic_category(), what);
-  return descriptor;
+Descriptor opened(int number, const char* what) {
+  if (number < 0) throw std::system_error(errno, std::generic_category(), what);
+  return Descriptor(number);
 }
 
 }  // namespace
@@ -39,20 +39,18 @@ StopOnSignal::StopOnSignal(std::function<void()> first, std::function<void()> ag
 
 StopOnSignal::~StopOnSignal() {
   thread_.request_stop();
-  eventfd_write(wake_, 1);
+  eventfd_write(wake_.number(), 1);
   thread_.join();
   const auto set = stop_signals();
   pthread_sigmask(SIG_UNBLOCK, &set, nullptr);
-  close(signals_);
-  close(wake_);
 }
 
 void StopOnSignal::wait(std::stop_token ended) {
-  std::array<pollfd, 2> watched = {pollfd{signals_, POLLIN, 0}, pollfd{wake_, POLLIN, 0}};
+  std::array<pollfd, 2> watched = {pollfd{signals_.number(), POLLIN, 0}, pollfd{wake_.number(), POLLIN, 0}};
   while (!ended.stop_requested()) {
     if (poll(watched.data(), watched.size(), -1) < 0) continue;
     signalfd_siginfo seen{};
-    if (read(signals_, &seen, sizeof seen) != sizeof seen) continue;
+    if (read(signals_.number(), &seen, sizeof seen) != sizeof seen) continue;
     if (stop_.request_stop()) {
       first_();
     } else {

@@ -5,6 +5,8 @@
 #include <stop_token>
 #include <thread>
 
+#include "base/descriptor.h"
+
 namespace rebalance {
 
 // While one of these lives, the signals are blocked in the calling thread and in threads that it starts (make
@@ -25,8 +27,8 @@ class StopOnSignal {
   std::function<void()> first_;
   std::function<void()> again_;
   std::stop_source stop_;
-  int signals_;  // signalfd
-  int wake_;     // eventfd, ends the thread
+  Descriptor signals_;  // signalfd
+  Descriptor wake_;     // eventfd, ends the thread
   std::jthread thread_;
 };
 

@@ -3,10 +3,9 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <array>
-
+#include "base/host.h"
 #include "base/log.h"
-#include "control/bell.h"
+#include "base/wait.h"
 
 namespace rebalance {
 namespace {
@@ -14,11 +13,7 @@ namespace {
 constexpr Millis kPeriod{1000};
 
 // Who holds the claim, for whoever has to wait: HOST.PID.
-std::string holder() {
-  std::array<char, 256> host{};
-  if (gethostname(host.data(), host.size() - 1) != 0) return fmt::format("unknown.{}", getpid());
-  return fmt::format("{}.{}", host.data(), getpid());
-}
+std::string holder() { return fmt::format("{}.{}", host_name(), getpid()); }
 
 }  // namespace
 
@@ -37,9 +32,8 @@ ClaimKeeper::ClaimKeeper(Claim claim, WriteGate& gate) : claim_(std::move(claim)
 ClaimKeeper::~ClaimKeeper() { gate_.claim_lost("the claim was released"); }
 
 void ClaimKeeper::keep(const std::stop_token& stop) {
-  Bell never;
   while (!stop.stop_requested()) {
-    never.wait(stop, kPeriod);
+    wait_for(stop, kPeriod);
     const auto asked = BootClock::now();  // what is valid counts from before the question
     const auto kept = claim_.keep_alive();
     if (!kept && kept.error().code == ErrorCode::kConflict) return gate_.claim_lost(kept.error().message);

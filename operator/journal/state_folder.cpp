@@ -16,34 +16,11 @@ namespace {
 
 constexpr const char* kLockName = "lock";
 
-// Owns a descriptor until released.
-class Descriptor {
- public:
-  explicit Descriptor(int number) : number_(number) {}
-  ~Descriptor() {
-    if (number_ >= 0) close(number_);
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  explicit operator bool() const { return number_ >= 0; }
-  int get() const { return number_; }
-  int release() { return std::exchange(number_, -1); }
-
- private:
-  int number_;
-};
-
 std::unexpected<Error> failed(const std::string& what, const std::string& where) {
   return error(ErrorCode::kInvalidInput, fmt::format("{} {}: {}", what, where, std::strerror(errno)));
 }
 
-Status check_name(std::string_view name) {
-  constexpr auto kLetters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.";
-  const bool good = !name.empty() && name.front() != '.' && name.find_first_not_of(kLetters) == name.npos &&
-                    name != kLockName;
-  if (good) return {};
-  return error(ErrorCode::kInternal, fmt::format("\"{}\" cannot name a document of the state folder", name));
-}
+Status check_name(std::string_view name) { return check_document_name(name, "the state folder", kLockName); }
 
 Status write_all(int file, std::string_view text, const std::string& where) {
   while (!text.empty()) {
@@ -97,15 +74,10 @@ Result<std::unique_ptr<StateFolder>> StateFolder::open(const std::string& path) 
     return failed("cannot create the state folder", path);
   Descriptor folder(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!folder) return failed("cannot use the state folder", path);
-  Descriptor lock(openat(folder.get(), kLockName, O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+  Descriptor lock(openat(folder.number(), kLockName, O_RDWR | O_CREAT | O_CLOEXEC, 0600));
   if (!lock) return failed("cannot write to the state folder", path);
-  TRY_OK(take_lock(lock.get(), path));
-  return std::unique_ptr<StateFolder>(new StateFolder(path, folder.release(), lock.release()));
-}
-
-StateFolder::~StateFolder() {
-  close(lock_);
-  close(folder_);
+  TRY_OK(take_lock(lock.number(), path));
+  return std::unique_ptr<StateFolder>(new StateFolder(path, std::move(folder), std::move(lock)));
 }
 
 Status StateFolder::put(std::string_view name, std::string_view text) {
@@ -113,13 +85,14 @@ Status StateFolder::put(std::string_view name, std::string_view text) {
   const std::scoped_lock guard(mutex_);
   const std::string final_name(name), fresh_name = "." + final_name + ".new",
                                       where = path_ + "/" + final_name;
-  Descriptor file(openat(folder_, fresh_name.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+  Descriptor file(
+      openat(folder_.number(), fresh_name.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
   if (!file) return failed("cannot write", where);
-  TRY_OK(write_all(file.get(), text, where));
-  if (fsync(file.get()) != 0) return failed("cannot write", where);
-  if (renameat(folder_, fresh_name.c_str(), folder_, final_name.c_str()) != 0)
+  TRY_OK(write_all(file.number(), text, where));
+  if (fsync(file.number()) != 0) return failed("cannot write", where);
+  if (renameat(folder_.number(), fresh_name.c_str(), folder_.number(), final_name.c_str()) != 0)
     return failed("cannot write", where);
-  if (fsync(folder_) != 0) return failed("cannot write", where);
+  if (fsync(folder_.number()) != 0) return failed("cannot write", where);
   return {};
 }
 
@@ -127,20 +100,20 @@ Result<std::optional<std::string>> StateFolder::get(std::string_view name) {
   TRY_OK(check_name(name));
   const std::scoped_lock guard(mutex_);
   const std::string where = path_ + "/" + std::string(name);
-  Descriptor file(openat(folder_, std::string(name).c_str(), O_RDONLY | O_CLOEXEC));
+  Descriptor file(openat(folder_.number(), std::string(name).c_str(), O_RDONLY | O_CLOEXEC));
   if (!file && errno == ENOENT) return std::optional<std::string>();
   if (!file) return failed("cannot read", where);
-  TRY(text, read_all(file.get(), where));
+  TRY(text, read_all(file.number(), where));
   return std::optional(std::move(text));
 }
 
 Status StateFolder::remove(std::string_view name) {
   TRY_OK(check_name(name));
   const std::scoped_lock guard(mutex_);
-  if (unlinkat(folder_, std::string(name).c_str(), 0) != 0 && errno != ENOENT) {
+  if (unlinkat(folder_.number(), std::string(name).c_str(), 0) != 0 && errno != ENOENT) {
     return failed("cannot remove", path_ + "/" + std::string(name));
   }
-  if (fsync(folder_) != 0) return failed("cannot write", path_);
+  if (fsync(folder_.number()) != 0) return failed("cannot write", path_);
   return {};
 }
 

@@ -10,6 +10,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/descriptor.h"
 #include "kube/document_store.h"
 
 namespace rebalance {
@@ -18,9 +19,6 @@ class StateFolder : public DocumentStore {
  public:
   // kConflict names the folder and the pid of who holds it; kInvalidInput says why the folder cannot be used.
   static Result<std::unique_ptr<StateFolder>> open(const std::string& path);
-  ~StateFolder() override;
-  StateFolder(const StateFolder&) = delete;
-  StateFolder& operator=(const StateFolder&) = delete;
 
   Status put(std::string_view name, std::string_view text) override;
   Result<std::optional<std::string>> get(std::string_view name) override;
@@ -28,11 +26,10 @@ class StateFolder : public DocumentStore {
   const std::string& path() const override { return path_; }
 
  private:
-  StateFolder(std::string path, int folder, int lock)
-      : path_(std::move(path)), folder_(folder), lock_(lock) {}
+  StateFolder(std::string path, Descriptor folder, Descriptor lock)
+      : path_(std::move(path)), folder_(std::move(folder)), lock_(std::move(lock)) {}
   std::string path_;
-  int folder_;  // descriptors, owned
-  int lock_;
+  Descriptor folder_, lock_;
   mutable std::mutex mutex_;
 };
 

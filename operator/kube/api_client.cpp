@@ -3,9 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <condition_variable>
 #include <mutex>
 
+#include "base/wait.h"
 #include "kube/api_error.h"
 #include "kube/token_bucket.h"
 
@@ -24,15 +24,6 @@ constexpr Millis kLongestWait{8'000};
 // says what shall be, not what to add.
 bool may_repeat(const HttpRequest& request) {
   return request.method == "GET" || request.method == "PUT" || request.method == "PATCH";
-}
-
-// False when `stop` was asked for first.
-bool waited(Millis time, const std::stop_token& stop) {
-  std::mutex mutex;
-  std::condition_variable_any never;
-  std::unique_lock lock(mutex);
-  never.wait_for(lock, stop, time, [] { return false; });
-  return !stop.stop_requested();
 }
 
 // One call with all its tries: what has been tried, and when what is tried next.
@@ -93,7 +84,7 @@ struct ApiClient::State {
       return needed;
     }();
     if (wait > most) return false;
-    if (wait.count() == 0 || waited(wait, stop)) return true;
+    if (wait.count() == 0 || wait_for(stop, wait)) return true;
     const std::scoped_lock lock(mutex);
     bucket.give_back();
     return false;
@@ -127,7 +118,7 @@ ApiResult<std::string> ApiClient::call(const HttpRequest& request, std::stop_tok
     auto answer = once(*state_->transport, attempt);
     if (answer) return answer;
     const auto wait = tries.next(answer.error());
-    if (!wait || !waited(*wait, stop)) return answer;
+    if (!wait || !wait_for(stop, *wait)) return answer;
   }
 }
 

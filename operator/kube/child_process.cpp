@@ -14,24 +14,10 @@
 #include <cstring>
 #include <optional>
 
+#include "base/descriptor.h"
+
 namespace rebalance {
 namespace {
-
-class File {
- public:
-  explicit File(int number) : number_(number) {}
-  ~File() { close(); }
-  File(const File&) = delete;
-  File& operator=(const File&) = delete;
-  int number() const { return number_; }
-  void close() {
-    if (number_ >= 0) ::close(number_);
-    number_ = -1;
-  }
-
- private:
-  int number_;
-};
 
 std::string name_of(const std::string& entry) { return entry.substr(0, entry.find('=')); }
 
@@ -87,7 +73,7 @@ Result<pid_t> start(const ChildCommand& command, int output) {
   return pid;
 }
 
-int wait_for(pid_t pid) {
+int exit_code_of(pid_t pid) {
   int status = 0;
   while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
   }
@@ -96,7 +82,7 @@ int wait_for(pid_t pid) {
 
 // Reads until the program closes its output; the error says why that was not waited for.
 Result<std::string> read_all(const ChildCommand& command, int output, const std::stop_token& stop) {
-  const File wake(eventfd(0, EFD_CLOEXEC));
+  const Descriptor wake(eventfd(0, EFD_CLOEXEC));
   const std::stop_callback on_stop(stop, [&] { eventfd_write(wake.number(), 1); });
   const auto end = BootClock::now() + command.limit;
   std::string text;
@@ -129,13 +115,13 @@ Result<ChildOutput> run_child(const ChildCommand& command, const std::stop_token
   if (pipe2(ends.data(), O_CLOEXEC) != 0)
     return error(ErrorCode::kInternal,
                  fmt::format("no pipe for {}: {}", command.arguments[0], std::strerror(errno)));
-  const File ours(ends[0]);
-  File theirs(ends[1]);
+  const Descriptor ours(ends[0]);
+  Descriptor theirs(ends[1]);
   TRY(pid, start(command, theirs.number()));
-  theirs.close();
+  theirs = Descriptor();
   auto text = read_all(command, ours.number(), stop);
   if (!text) kill(-pid, SIGKILL);
-  const int exit_code = wait_for(pid);
+  const int exit_code = exit_code_of(pid);
   if (!text) return std::unexpected(text.error());
   return ChildOutput{exit_code, std::move(*text)};
 }

@@ -3,9 +3,10 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include <charconv>
 #include <cstdlib>
 #include <filesystem>
+
+#include "base/text.h"
 
 namespace rebalance {
 namespace {
@@ -13,22 +14,19 @@ namespace {
 // The files of a list like KUBECONFIG's.
 std::vector<std::string> split_list(const std::string& list) {
   std::vector<std::string> files;
-  for (std::size_t begin = 0; begin <= list.size();) {
-    const auto end = std::min(list.find(':', begin), list.size());
-    if (end > begin) files.push_back(list.substr(begin, end - begin));
-    begin = end + 1;
+  for (std::string_view rest = list; !rest.empty();) {
+    if (const auto file = cut(rest, ':'); !file.empty()) files.emplace_back(file);
   }
   return files;
 }
 
 Result<int> read_port(const std::string& text) {
-  int port = 0;
-  const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), port);
-  if (failure != std::errc{} || end != text.data() + text.size() || port < 1 || port > 65535) {
+  const auto port = whole_number<std::uint16_t>(text);
+  if (!port || *port == 0) {
     return invalid_input(
         fmt::format("KUBERNETES_SERVICE_PORT is \"{}\": not a port between 1 and 65535", text));
   }
-  return port;
+  return *port;
 }
 
 std::string trimmed_line(const std::string& text) {

@@ -11,16 +11,9 @@ namespace {
 using nlohmann::json;
 
 const ApiResource kConfigMaps{"", "v1", "configmaps"};
-constexpr std::size_t kMostName = 253;
 constexpr int kTries = 5;
 
-Status check_name(std::string_view name) {
-  constexpr auto kLetters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.";
-  const bool good = !name.empty() && name.size() <= kMostName && name.front() != '.' &&
-                    name.find_first_not_of(kLetters) == name.npos;
-  if (good) return {};
-  return error(ErrorCode::kInternal, fmt::format("\"{}\" cannot name a document of a ConfigMap", name));
-}
+Status check_name(std::string_view name) { return check_document_name(name, "a ConfigMap"); }
 
 Status check_size(const std::string& config_map, const std::map<std::string, std::string>& data,
                   std::string_view largest) {

@@ -23,7 +23,7 @@ class ConfigMapDocuments : public DocumentStore {
   // `owner`: the RedisRebalance; the ConfigMap is in its namespace. `client` must outlive it.
   ConfigMapDocuments(ApiClient& client, ObjectRef owner, std::string name);
 
-  // `name`: letters, digits, '-', '_' and '.', at most 253. `text`: UTF-8. Durable when it returns: the API
+  // `text`: UTF-8. Durable when it returns: the API
   // server has answered. kInvalidInput: larger than the bound; kConflict: somebody else changed a document
   // since we read them, or the ConfigMap is another's.
   Status put(std::string_view name, std::string_view text) override;

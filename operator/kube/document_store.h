@@ -10,7 +10,7 @@
 
 namespace rebalance {
 
-// Implementations are thread-safe. `name`: letters, digits, '-', '_' and '.', not beginning with '.'.
+// Implementations are thread-safe. `name`: as check_document_name() has it; else kInternal.
 class DocumentStore {
  public:
   virtual ~DocumentStore() = default;
@@ -21,5 +21,9 @@ class DocumentStore {
   virtual Status remove(std::string_view name) = 0;
   virtual const std::string& path() const = 0;  // where they are, for a person
 };
+
+// A name is 1 to 253 letters, digits, '-', '_' and '.', does not begin with '.', and is not what the store
+// `keeps` for itself. kInternal; `store` says in the sentence which one.
+Status check_document_name(std::string_view name, std::string_view store, std::string_view keeps = {});
 
 }  // namespace rebalance

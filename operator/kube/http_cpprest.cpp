@@ -22,10 +22,11 @@
 
 #include <boost/asio/ssl/context.hpp>
 #include <cerrno>
-#include <charconv>
 #include <mutex>
 
+#include "base/host.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "kube/exchange.h"
 #include "kube/http_transport.h"
 #include "kube/line_splitter.h"
@@ -206,11 +207,9 @@ class ClientSlot {
 std::optional<Millis> retry_after(const web_http::http_headers& headers) {
   const auto found = headers.find("Retry-After");
   if (found == headers.end()) return std::nullopt;
-  int seconds = 0;
-  const auto& text = found->second;
-  const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), seconds);
-  if (failure != std::errc{} || seconds < 0) return std::nullopt;  // a date: nobody in Kubernetes sends one
-  return std::chrono::seconds(seconds);
+  const auto seconds = whole_number<int>(found->second);
+  if (!seconds || *seconds < 0) return std::nullopt;  // a date: nobody in Kubernetes sends one
+  return std::chrono::seconds(*seconds);
 }
 
 // How a call waits and what it does with the body.

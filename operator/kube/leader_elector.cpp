@@ -1,12 +1,11 @@
 #include "kube/leader_elector.h"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
-#include <array>
 #include <random>
 #include <thread>
 
+#include "base/host.h"
 #include "base/log.h"
 #include "kube/backoff.h"
 
@@ -23,10 +22,8 @@ Status lost(std::string why) {
 }  // namespace
 
 std::string lease_identity() {
-  std::array<char, 256> host{};
-  if (gethostname(host.data(), host.size() - 1) != 0) host = {"unknown"};
   std::random_device random;
-  return fmt::format("{}_{:08x}{:08x}", host.data(), random(), random());
+  return fmt::format("{}_{:08x}{:08x}", host_name(), random(), random());
 }
 
 LeaderElector::LeaderElector(ApiClient& client, std::string name_space, std::string name,

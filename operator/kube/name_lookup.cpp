@@ -1,13 +1,13 @@
 #include "kube/name_lookup.h"
 
-#include <arpa/inet.h>
 #include <fmt/format.h>
 #include <netdb.h>
-#include <netinet/in.h>
 
 #include <algorithm>
 #include <array>
 #include <memory>
+
+#include "base/host.h"
 
 namespace rebalance {
 namespace {
@@ -39,11 +39,6 @@ Answer ask_system(const std::string& host) {
 }
 
 }  // namespace
-
-bool is_ip_literal(const std::string& host) {
-  in6_addr address{};
-  return inet_pton(AF_INET, host.c_str(), &address) == 1 || inet_pton(AF_INET6, host.c_str(), &address) == 1;
-}
 
 void NameLookup::ask() {
   auto answer = ask_system(host_);

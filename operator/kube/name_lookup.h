@@ -14,8 +14,6 @@
 
 namespace rebalance {
 
-bool is_ip_literal(const std::string& host);
-
 // Thread-safe. Its end waits for a question that is under way: as long as the C library lets it
 // (resolv.conf).
 class NameLookup {

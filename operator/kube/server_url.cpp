@@ -2,8 +2,9 @@
 
 #include <fmt/format.h>
 
-#include <charconv>
 #include <string_view>
+
+#include "base/text.h"
 
 namespace rebalance {
 namespace {
@@ -47,10 +48,11 @@ Result<ServerUrl> parse_server_url(const std::string& text) {
   if (rest.empty()) return url;
   if (!rest.starts_with(':')) return refusal(text, "has something other than a port after its host");
   rest.remove_prefix(1);
-  const auto [stop, failure] = std::from_chars(rest.begin(), rest.end(), url.port);
-  if (failure != std::errc{} || stop != rest.end() || url.port < 1 || url.port > 65535) {
+  const auto port = whole_number<std::uint16_t>(rest);
+  if (!port || *port == 0) {
     return refusal(text, "has no port between 1 and 65535 after its host (IPv6 stands in brackets)");
   }
+  url.port = *port;
   return url;
 }
 

@@ -2,19 +2,11 @@
 
 #include <fmt/format.h>
 
-#include <condition_variable>
 #include <memory>
 #include <mutex>
 #include <random>
 
 namespace rebalance {
-
-void wait_for(std::stop_token stop, Millis time) {
-  std::mutex mutex;
-  std::condition_variable_any never;
-  std::unique_lock lock(mutex);
-  never.wait_for(lock, std::move(stop), time, [] { return false; });
-}
 
 std::function<double()> fair_dice() {
   struct Dice {

@@ -6,11 +6,9 @@
 #include <stop_token>
 
 #include "base/clock.h"
+#include "base/wait.h"
 
 namespace rebalance {
-
-// Waits until `stop` is asked for or `time` has passed.
-void wait_for(std::stop_token stop, Millis time);
 
 // Evenly spread in [0, 1). Thread-safe.
 std::function<double()> fair_dice();

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "base/wait.h"
 #include "migrate/node_link.h"
 #include "migrate/runner.h"
 #include "redis/parse.h"
@@ -55,7 +56,7 @@ Status wait_for_agreement(const std::vector<Member>& nodes, const NodeId& owner,
     });
     if (waiting.empty()) return {};
     if (BootClock::now() + pause > end) break;
-    pause_for(pause, {});
+    wait_for({}, pause);
   }
   return error(ErrorCode::kTimeout,
                fmt::format("NotConverged: {} of {} nodes do not agree after {:.0f} s; the last: {}",

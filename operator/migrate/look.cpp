@@ -6,6 +6,7 @@
 #include <array>
 #include <set>
 
+#include "base/text.h"
 #include "migrate/slot_commands.h"
 #include "redis/parse.h"
 
@@ -40,8 +41,8 @@ struct Seen {
 };
 
 std::int64_t keys_in_database(const Reply& keyspace) {
-  const auto line = info_field(keyspace, "db0");  // "keys=40,expires=0,..."
-  return line.starts_with("keys=") ? std::stoll(line.substr(5)) : 0;
+  const auto counts = info_field(keyspace, "db0");
+  return whole_number<std::int64_t>(inner_field(counts, "keys")).value_or(0);
 }
 
 SlotSet marked(const OwnView& view) {

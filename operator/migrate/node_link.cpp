@@ -3,10 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <condition_variable>
-#include <mutex>
+#include <future>
+#include <iterator>
+#include <set>
 
-#include "migrate/slot_commands.h"
+#include "base/wait.h"
+#include "redis/parse.h"
 #include "redis/sizes.h"
 
 namespace rebalance {
@@ -18,24 +20,29 @@ std::string where(const Member& member) {
   return fmt::format("{} ({})", member.pod, member.access.endpoint.text());
 }
 
+constexpr std::size_t kLanes = 16;
+
+// How many commands at the head are SETSLOTs, each of a slot of its own: their order does not matter.
+std::size_t leading_setslots(std::span<const Command> commands) {
+  std::set<std::string> slots;
+  std::size_t count = 0;
+  for (const auto& command : commands) {
+    if (command.size() < 4 || command[1] != "SETSLOT" || !slots.insert(command[2]).second) break;
+    ++count;
+  }
+  return count;
+}
+
 bool passes(const Error& problem) {
   return problem.code == ErrorCode::kUnavailable || problem.code == ErrorCode::kTimeout;
 }
 
 }  // namespace
 
-void pause_for(Millis duration, std::stop_token stop) {
-  if (duration <= 0ms) return;
-  std::mutex mutex;
-  std::condition_variable_any never;
-  std::unique_lock lock(mutex);
-  never.wait_for(lock, stop, duration, [] { return false; });
-}
-
 Status NodeLink::connect(std::stop_token stop) {
   Status last;
   for (int attempt = 0; attempt < std::max(1, attempts_); ++attempt) {
-    if (attempt > 0) pause_for(std::min<Millis>(100ms * (1 << attempt), 2s), stop);
+    if (attempt > 0) wait_for(stop, std::min<Millis>(100ms * (1 << attempt), 2s));
     last = try_once();
     if (last || !passes(last.error()) || stop.stop_requested()) return last;
     const bool restarted = !run_id_.empty() && last.error().message.find("restarted") != std::string::npos;
@@ -46,6 +53,13 @@ Status NodeLink::connect(std::stop_token stop) {
 
 Status NodeLink::try_once() {
   connection_.reset();
+  beside_.clear();
+  TRY(opened, open_checked());
+  connection_ = std::move(opened);
+  return {};
+}
+
+Result<Connection> NodeLink::open_checked() {
   auto opened = Connection::open(member_.access);
   if (!opened)
     return error(opened.error().code,
@@ -65,15 +79,17 @@ Status NodeLink::try_once() {
     return error(ErrorCode::kConflict,
                  fmt::format("at {} is node {}, not {}", where(member_), id.text, member_.id));
   }
-  const auto run_id = info_field(replies->at(1), "run_id");
+  const Info server(replies->at(1).text);
+  const auto run_id = server.text("run_id");
   if (!run_id_.empty() && run_id != run_id_) {
     return error(ErrorCode::kUnavailable,
                  fmt::format("{} restarted while its slots were moving", where(member_)));
   }
   run_id_ = run_id;
-  tells_expiry_ = std::atoi(info_field(replies->at(1), "redis_version").c_str()) >= 7;
-  connection_ = std::move(*opened);
-  return {};
+  const auto version = parse_version(server);
+  tells_expiry_ = version.major >= 7;
+  waits_for_replicas_ = version.kind == ServerKind::kValkey && version.major >= 8;
+  return std::move(*opened);
 }
 
 Result<std::map<Slot, Bytes>> NodeLink::biggest_keys(const SlotSet& slots, Bytes threshold) {
@@ -86,12 +102,55 @@ Result<std::map<Slot, Bytes>> NodeLink::biggest_keys(const SlotSet& slots, Bytes
 
 Result<std::vector<Reply>> NodeLink::send(std::span<const Command> commands, Millis timeout) {
   if (!connected()) return error(ErrorCode::kUnavailable, fmt::format("{} is not connected", where(member_)));
+  const auto late = waits_for_replicas_ ? leading_setslots(commands) : 0;
+  std::vector<Reply> replies;
+  if (late > 1) {
+    TRY(first, send_side_by_side(commands.first(late), timeout));
+    replies = std::move(first);
+    commands = commands.subspan(late);
+  }
   connection_->set_timeout(timeout);
-  auto replies = connection_->pipeline(commands);
-  if (replies) return replies;
-  auto problem = std::move(replies).error();
-  connection_.reset();  // a late reply would be taken for the next command's
-  return error(problem.code, fmt::format("{}: {}", where(member_), problem.message));
+  auto rest = connection_->pipeline(commands);
+  if (!rest) return std::unexpected(lost(rest.error()));
+  std::ranges::move(*rest, std::back_inserter(replies));
+  return replies;
+}
+
+Result<std::vector<Reply>> NodeLink::send_side_by_side(std::span<const Command> commands, Millis timeout) {
+  const auto lanes = std::min(kLanes, commands.size());
+  while (beside_.size() < lanes) {
+    auto opened = open_checked();
+    if (!opened) return std::unexpected(lost(opened.error()));
+    beside_.push_back(std::move(*opened));
+  }
+  std::vector<std::future<Result<std::vector<Reply>>>> parts;
+  for (std::size_t lane = 0; lane < lanes; ++lane) {
+    const auto from = commands.size() * lane / lanes, to = commands.size() * (lane + 1) / lanes;
+    parts.push_back(std::async(std::launch::async,
+                               [&link = beside_[lane], timeout, part = commands.subspan(from, to - from)] {
+                                 link.set_timeout(timeout);
+                                 return link.pipeline(part);
+                               }));
+  }
+  std::vector<Reply> replies;
+  std::optional<Error> problem;
+  for (auto& part : parts) {
+    auto answered = part.get();
+    if (answered)
+      std::ranges::move(*answered, std::back_inserter(replies));
+    else
+      problem = std::move(answered).error();
+  }
+  if (!problem) return replies;
+  problem->code = ErrorCode::kTimeout;  // those of other lanes may have run
+  return std::unexpected(lost(*problem));
+}
+
+// A late reply would be taken for the next command's, so all connections go.
+Error NodeLink::lost(const Error& problem) {
+  connection_.reset();
+  beside_.clear();
+  return {problem.code, fmt::format("{}: {}", where(member_), problem.message)};
 }
 
 }  // namespace rebalance

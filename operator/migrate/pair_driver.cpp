@@ -3,10 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <utility>
 
 #include "base/log.h"
+#include "base/text.h"
+#include "base/wait.h"
 #include "migrate/key_list.h"
 #include "migrate/slot_commands.h"
 #include "redis/parse.h"
@@ -52,16 +53,20 @@ Result<MigrateAddress> PairDriver::address() {
   if (answers.front().items.size() != 2 || answers.front().items[1].text != "no") return address;
   TRY(ports, target_.send(port, 5s));
   if (ports.front().items.size() != 2) return address;
-  const auto plain =
-      std::atoi(ports.front().items[1].text.c_str());  // 0 where there is none, as CONFIG has it
-  if (plain == 0) {
+  const auto& said = ports.front().items[1].text;
+  const auto plain = whole_number<std::uint16_t>(said);
+  if (!plain) {
+    return error(ErrorCode::kRefused, fmt::format("{} answers CONFIG GET port with \"{}\", which is no port",
+                                                  target_.member().pod, said));
+  }
+  if (*plain == 0) {  // there is none, as CONFIG has it
     return error(
         ErrorCode::kRefused,
         fmt::format("{} says tls-cluster no, and {} listens on no port without TLS: nothing can move "
                     "between them",
                     source_.member().pod, target_.member().pod));
   }
-  address.port = plain;
+  address.port = *plain;
   return address;
 }
 
@@ -95,7 +100,7 @@ Status PairDriver::drive(GroupEngine& engine, const std::function<void(const Pro
 }
 
 Result<Event> PairDriver::perform(const Ask& ask) {
-  pause_for(ask.wait, stop_);
+  wait_for(stop_, ask.wait);
   if (ask.ownership && !ownership_.owns_lock()) {
     if (const auto turn = take_turn(); !turn) return OutcomeUnknown{turn.error().message};
   }
@@ -144,7 +149,7 @@ Status PairDriver::take_turn() {
                                "takes",
                                target_.member().pod, source_.member().pod));
     }
-    pause_for(5ms, {});
+    wait_for({}, 5ms);
   }
   epochs_seen_ = true;
   return {};

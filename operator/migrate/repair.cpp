@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/log.h"
+#include "base/wait.h"
 #include "migrate/classify.h"
 #include "migrate/look.h"
 #include "migrate/merge.h"
@@ -82,7 +83,7 @@ Status RepairRun::repair() {
       touched_.add(step.slots);
       result_.steps.push_back(step);
     }
-    pause_for(200ms, stop_);  // gossip: an owner's word reaches the others with the next pings
+    wait_for(stop_, 200ms);  // gossip: an owner's word reaches the others with the next pings
   }
   return error(ErrorCode::kTimeout,
                fmt::format("slots are still odd after {} rounds of repair: look again in a minute", kPasses));
@@ -94,7 +95,7 @@ Result<RepairPicture> RepairRun::look() {
   TRY(picture, look_for_odd_slots(links_, job_, stop_));
   if (!job_.everything || picture.slots.empty() || !result_.steps.empty()) return picture;
   for (int watch = 0; watch < kWatches; ++watch) {
-    pause_for(job_.watch, stop_);
+    wait_for(stop_, job_.watch);
     TRY(after, look_for_odd_slots(links_, job_, stop_));
     after.live = changed(picture, after);
     picture = std::move(after);
@@ -232,7 +233,7 @@ Status RepairRun::tell(const NodeId& node, std::vector<Command> commands) {
     }
     if (again.empty()) return {};
     commands = std::move(again);
-    pause_for(std::min<Millis>(100ms * (1 << tries), 5s), stop_);
+    wait_for(stop_, std::min<Millis>(100ms * (1 << tries), 5s));
   }
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/wait.h"
 #include "migrate/key_by_key.h"
 #include "migrate/pair_driver.h"
 #include "migrate/slot_commands.h"
@@ -154,7 +155,7 @@ void BatchRun::throttle() {
   const auto bytes = static_cast<double>(result_.bytes + group_.bytes_done);
   const double due = bytes / static_cast<double>(std::max<Bytes>(1, *job_.options.max_bytes_per_second));
   const double ahead = due - seconds_between(started_, BootClock::now());
-  if (ahead > 0) pause_for(Millis(static_cast<std::int64_t>(ahead * 1000)), stop_);
+  if (ahead > 0) wait_for(stop_, Millis(static_cast<std::int64_t>(ahead * 1000)));
 }
 
 void BatchRun::report(const Progress& group) {

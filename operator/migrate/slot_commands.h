@@ -24,7 +24,7 @@ struct OwnView {
   SlotSet slots;
   std::map<Slot, NodeId> migrating, importing;
 };
-// kInternal when there is no line of "myself"; the reply's error otherwise.
+// kInternal when there is no line of "myself"; kRefused quotes an error.
 Result<OwnView> own_view(const Reply& reply);
 
 // The value of `field:` in a reply of INFO; empty if there is none.

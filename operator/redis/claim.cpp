@@ -11,7 +11,7 @@
 #include <tuple>
 
 #include "base/clock.h"
-#include "redis/text.h"
+#include "base/text.h"
 
 namespace rebalance {
 namespace {

@@ -4,10 +4,10 @@
 
 #include <algorithm>
 #include <atomic>
-#include <charconv>
 #include <iterator>
 #include <thread>
 
+#include "base/text.h"
 #include "model/convergence.h"
 #include "redis/parse.h"
 
@@ -121,9 +121,7 @@ class Look {
     if (info.has("maxmemory_policy")) node_.maxmemory_policy = info.text("maxmemory_policy");
     for (int database = 0; database < 16; ++database) {  // Valkey 9 has several in a cluster
       const auto keys = inner_field(info.text(fmt::format("db{}", database)), "keys");
-      std::int64_t count = 0;
-      std::from_chars(keys.data(), keys.data() + keys.size(), count);
-      node_.keys += count;
+      node_.keys += whole_number<std::int64_t>(keys).value_or(0);
     }
   }
 
@@ -139,7 +137,7 @@ class Look {
         replies[kSave].is_error() || !parse_config(replies[kSave])["save"].empty();  // on by default
     value(kSave, "save");
     const auto timeout = value(kNodeTimeout, "cluster-node-timeout");
-    std::from_chars(timeout.data(), timeout.data() + timeout.size(), node_.cluster_node_timeout_millis);
+    if (const auto millis = whole_number<int>(timeout)) node_.cluster_node_timeout_millis = *millis;
     node_.allow_replica_migration = value(kReplicaMigration, "cluster-allow-replica-migration") != "no";
   }
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <optional>
 
-#include "redis/text.h"
+#include "base/text.h"
 
 namespace rebalance {
 namespace {

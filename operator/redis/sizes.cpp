@@ -1,22 +1,18 @@
 #include "redis/sizes.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <cmath>
 #include <optional>
 #include <span>
 
-#include "redis/key_slot.h"
+#include "redis/slot_queries.h"
 
 namespace rebalance {
 namespace {
 
-constexpr std::size_t kCommandsInFlight = 2000;
 constexpr int kSlotsOfOneStats = 512;      // of one CLUSTER SLOT-STATS: about 1 ms
 constexpr std::int64_t kMostListed = 400;  // keys of one GETKEYSINSLOT when sampling
 constexpr std::int64_t kFewestSampled = 3;
-constexpr std::int64_t kListable = 1000;     // keys of a slot that GETKEYSINSLOT may list in full
 constexpr Bytes kTellingDataset = 8 * kMiB;  // below it, buffers and scripts blur what the server counts
 constexpr double kOverheadStep = 16;         // bytes a key
 constexpr double kWaver = 256 * 1024.0;      // bytes in all that tell nothing
@@ -24,52 +20,6 @@ constexpr double kBelievable = 2.0;          // factor between the sum and the s
 constexpr double kWorstScale = 1.5;
 constexpr double kMostOverheadPerKey = 96;  // 60 to 65 on Redis 6.0, 20 to 25 on newer ones
 constexpr double kOrdinaryGapPercent = 25;
-
-std::vector<Slot> each_slot(const SlotSet& set) {
-  std::vector<Slot> slots;
-  slots.reserve(static_cast<std::size_t>(set.size()));
-  for (const auto& range : set.ranges()) {
-    for (int slot = range.first; slot <= range.last; ++slot) slots.push_back(static_cast<Slot>(slot));
-  }
-  return slots;
-}
-
-std::unexpected<Error> refused(const Connection& connection, const std::string& command, const Reply& reply) {
-  return error(ErrorCode::kRefused,
-               fmt::format("{} does not answer {}: {}", connection.endpoint().text(), command, reply.text));
-}
-
-// Sends make(i) for i < count in pieces and hands each reply to take(i, reply) in order. An error reply ends
-// it.
-template <typename Make, typename Take>
-Status ask_all(Connection& connection, std::size_t count, Make make, Take take) {
-  std::vector<Args> commands;
-  for (std::size_t first = 0; first < count; first += kCommandsInFlight) {
-    commands.clear();
-    for (std::size_t i = first; i < std::min(count, first + kCommandsInFlight); ++i)
-      commands.push_back(make(i));
-    TRY(replies, connection.pipeline(commands));
-    for (std::size_t i = 0; i < replies.size(); ++i) {
-      if (replies[i].is_error())
-        return refused(connection, fmt::format("{} {}", commands[i][0], commands[i][1]), replies[i]);
-      take(first + i, replies[i]);
-    }
-  }
-  return {};
-}
-
-Args memory_usage(const std::string& key, const char* samples) {
-  return {"MEMORY", "USAGE", key, "SAMPLES", samples};
-}
-
-Result<std::vector<std::int64_t>> count_keys(Connection& connection, const std::vector<Slot>& slots) {
-  std::vector<std::int64_t> counts(slots.size());
-  TRY_OK(ask_all(
-      connection, slots.size(),
-      [&](std::size_t i) { return Args{"CLUSTER", "COUNTKEYSINSLOT", std::to_string(slots[i])}; },
-      [&](std::size_t i, const Reply& reply) { counts[i] = reply.integer; }));
-  return counts;
-}
 
 // What MEMORY STATS has under a name, also inside of "db.0".
 std::int64_t statistic(const Reply& stats, std::string_view name) {
@@ -92,8 +42,7 @@ std::optional<Bytes> counted_by_server(Connection& connection) {
          statistic(*stats, "overhead.hashtable.expires");
 }
 
-// --- the server's own figures
-// -------------------------------------------------------------------------------------
+// --- the server's own figures ---
 
 bool counts_bytes(const Version& version) {
   return version.kind == ServerKind::kRedis &&
@@ -145,8 +94,7 @@ Result<std::optional<SlotSizes>> read_slot_stats(Connection& connection, const S
   return believable(connection, sizes) ? std::optional(sizes) : std::nullopt;
 }
 
-// --- sampling
-// -----------------------------------------------------------------------------------------------------
+// --- sampling ---
 
 struct Sample {
   Slot slot = 0;
@@ -303,92 +251,6 @@ Result<SlotSizes> sample_slots(Connection& connection, const SlotSet& owned, con
   return sizes;
 }
 
-// --- big keys
-// -----------------------------------------------------------------------------------------------------
-
-class BigKeySearch {
- public:
-  BigKeySearch(Connection& connection, const SlotSet& slots, Bytes threshold)
-      : connection_(connection), slots_(each_slot(slots)), threshold_(threshold) {}
-
-  Result<std::vector<BigKey>> run() {
-    TRY(counts, count_keys(connection_, slots_));
-    std::vector<bool> large(kSlotCount);
-    std::vector<std::pair<Slot, std::int64_t>> listable;
-    for (std::size_t i = 0; i < slots_.size(); ++i) {
-      if (counts[i] > kListable) {
-        large[slots_[i]] = true;
-      } else if (counts[i] > 0) {
-        listable.emplace_back(slots_[i], counts[i]);
-      }
-    }
-    TRY_OK(list(listable));
-    if (std::ranges::find(large, true) != large.end()) TRY_OK(scan(large));
-    TRY_OK(name_types());
-    std::ranges::sort(found_, std::greater(), &BigKey::bytes);
-    return std::move(found_);
-  }
-
- private:
-  Status list(const std::vector<std::pair<Slot, std::int64_t>>& slots) {
-    constexpr std::size_t kSlotsAtOnce = 100;  // up to 100,000 keys in memory
-    for (std::size_t first = 0; first < slots.size(); first += kSlotsAtOnce) {
-      std::vector<std::string> keys;
-      TRY_OK(ask_all(
-          connection_, std::min(kSlotsAtOnce, slots.size() - first),
-          [&](std::size_t i) {
-            const auto& [slot, count] = slots[first + i];
-            return Args{"CLUSTER", "GETKEYSINSLOT", std::to_string(slot), std::to_string(count)};
-          },
-          [&](std::size_t, Reply& reply) {
-            for (auto& item : reply.items) keys.push_back(std::move(item.text));
-          }));
-      TRY_OK(weigh(keys));
-    }
-    return {};
-  }
-
-  Status scan(const std::vector<bool>& wanted) {
-    std::string cursor = "0";
-    do {
-      TRY(reply, connection_.command({"SCAN", cursor, "COUNT", "500"}));
-      if (reply.items.size() != 2) return refused(connection_, "SCAN", reply);
-      cursor = reply.items[0].text;
-      std::vector<std::string> keys;
-      for (auto& item : reply.items[1].items) {
-        if (wanted[key_slot(item.text)]) keys.push_back(std::move(item.text));
-      }
-      TRY_OK(weigh(keys));
-    } while (cursor != "0");
-    return {};
-  }
-
-  Status weigh(std::vector<std::string>& keys) {
-    return ask_all(
-        connection_, keys.size(), [&](std::size_t i) { return memory_usage(keys[i], "64"); },
-        [&](std::size_t i, const Reply& reply) {
-          if (!reply.is_integer() || reply.integer < threshold_) return;
-          const Slot slot = key_slot(keys[i]);
-          found_.push_back({std::move(keys[i]), {}, reply.integer, slot});
-        });
-  }
-
-  // Also drops what SCAN gave twice.
-  Status name_types() {
-    std::ranges::sort(found_, {}, &BigKey::key);
-    const auto twice = std::ranges::unique(found_, {}, &BigKey::key);
-    found_.erase(twice.begin(), twice.end());
-    return ask_all(
-        connection_, found_.size(), [&](std::size_t i) { return Args{"TYPE", found_[i].key}; },
-        [&](std::size_t i, const Reply& reply) { found_[i].type = reply.text; });
-  }
-
-  Connection& connection_;
-  std::vector<Slot> slots_;
-  Bytes threshold_;
-  std::vector<BigKey> found_;
-};
-
 }  // namespace
 
 Result<SlotSizes> measure_slots(Connection& connection, const NodeState& node, const SizeOptions& options) {
@@ -397,10 +259,6 @@ Result<SlotSizes> measure_slots(Connection& connection, const NodeState& node, c
     if (exact) return std::move(*exact);
   }
   return sample_slots(connection, node.slots, options);
-}
-
-Result<std::vector<BigKey>> find_big_keys(Connection& connection, const SlotSet& slots, Bytes threshold) {
-  return BigKeySearch(connection, slots, threshold).run();
 }
 
 }  // namespace rebalance

@@ -1,19 +1,12 @@
 // TLS with our own context: hiredis checks no host name. Used by connection.cpp only.
 #pragma once
 
-#include <openssl/ssl.h>
-
-#include <memory>
 #include <string>
 
 #include "redis/connection.h"
+#include "tls/context.h"
 
 namespace rebalance {
-
-struct SslDeleter {
-  void operator()(SSL* ssl) const { SSL_free(ssl); }
-};
-using SslPtr = std::unique_ptr<SSL, SslDeleter>;
 
 // TLS >= 1.2, trusts `access.ca` and nothing else, asks that the certificate names access.server_name (or
 // endpoint.host; an IP literal must stand among its IP names), SNI for DNS names, client certificate if there

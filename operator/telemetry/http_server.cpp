@@ -155,7 +155,7 @@ class HttpServer::Loop {
     for (int i = 0; i < kAcceptedAtOnce; i++) {
       Descriptor socket(accept4(listener_.socket.number(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
       const auto now = BootClock::now();
-      if (!socket.open()) {
+      if (!socket) {
         const bool spent = errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM;
         if (spent) listener_rests_until_ = now + kListenerRest;
         return;

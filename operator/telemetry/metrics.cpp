@@ -12,6 +12,7 @@
 #include <tuple>
 
 #include "api/conditions.h"
+#include "telemetry/gauges.h"
 
 namespace rebalance {
 namespace {
@@ -21,14 +22,12 @@ using prometheus::Histogram;
 using prometheus::MetricFamily;
 using prometheus::MetricType;
 using Labels = std::vector<ClientMetric::Label>;
-using Value = std::optional<double>;  // nothing: no sample
 
 const Histogram::BucketBoundaries kCallSeconds{0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25,
                                                0.5,   1,      2.5,   5,    10,    30,   60};
 const Histogram::BucketBoundaries kPauseSeconds{0.001, 0.0025, 0.005, 0.01, 0.025, 0.05,
                                                 0.1,   0.25,   0.5,   1,    2.5,   10};
 const Histogram::BucketBoundaries kPlanSeconds{0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30};
-const Histogram::BucketBoundaries kWaitSeconds{0.001, 0.01, 0.1, 0.5, 1, 5, 10, 30, 60, 300};
 const Histogram::BucketBoundaries kBatchSeconds{0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800};
 
 const char* outcome_name(BatchOutcome outcome) {
@@ -60,76 +59,6 @@ std::string method_label(const std::string& method) {
 }
 
 std::string code_label(int status) { return status >= 100 && status < 600 ? std::to_string(status) : "none"; }
-
-Value count(std::int64_t value) { return static_cast<double>(value); }
-Value bytes_if(bool known, Bytes value) { return known ? count(value) : std::nullopt; }
-
-// The tables of gauges: name without the prefix, help, and how it is read.
-struct PodGauge {
-  const char* name;
-  const char* help;
-  Value (*read)(const NodeRow& row);
-};
-const PodGauge kPodGauges[] = {
-    {"pod_limit_bytes", "Memory limit of the pod.",
-     [](const NodeRow& row) { return bytes_if(row.limit > 0, row.limit); }},
-    {"pod_ceiling_bytes", "What a receiver may reach: the limit less headroom.minFreePercent.",
-     [](const NodeRow& row) { return bytes_if(row.limit > 0, row.ceiling); }},
-    {"pod_high_bytes", "Above it a pod receives nothing.",
-     [](const NodeRow& row) { return bytes_if(row.limit > 0, row.high); }},
-    {"pod_flood_bytes", "Above it everything stops.",
-     [](const NodeRow& row) { return bytes_if(row.limit > 0, row.flood); }},
-    {"pod_memory_bytes", "What counts against the limit now.",
-     [](const NodeRow& row) { return count(row.base); }},
-    {"pod_used_bytes", "used_memory of the server.", [](const NodeRow& row) { return count(row.used); }},
-    {"pod_maxmemory_bytes", "maxmemory of the server.",
-     [](const NodeRow& row) { return bytes_if(row.maxmemory > 0, row.maxmemory); }},
-    {"pod_projected_bytes", "The highest that the plan expects.",
-     [](const NodeRow& row) { return row.projected ? count(*row.projected) : std::nullopt; }},
-    {"pod_peak_bytes", "The highest that was seen since moving began.",
-     [](const NodeRow& row) { return count(row.peak); }},
-    {"pod_receives", "1: the plan brings it slots, or it is a replica of such a node.",
-     [](const NodeRow& row) { return count(row.receives); }},
-    {"pod_gives", "1: the plan takes slots from it, or from its primary.",
-     [](const NodeRow& row) { return count(row.gives); }},
-};
-
-struct RebalanceGauge {
-  const char* name;
-  const char* help;
-  Value (*read)(const RebalanceFigures& figures, Instant now);
-};
-const RebalanceGauge kRebalanceGauges[] = {
-    {"stalled", "1: it will not go on without a person.",
-     [](const RebalanceFigures& f, Instant) { return count(outlook_of(f.state) == Outlook::kFailed); }},
-    {"moving", "1: slots may change hands.",
-     [](const RebalanceFigures& f, Instant) { return count(is_moving(f.state)); }},
-    {"seconds_since_progress", "Since the last byte moved, or since moving began.",
-     [](const RebalanceFigures& f, Instant now) {
-       const bool known = is_moving(f.state) && f.last_progress;
-       return known ? Value(std::max(0.0, seconds_between(*f.last_progress, now))) : std::nullopt;
-     }},
-    {"progress_ratio", "Share of the plan's bytes that moved.",
-     [](const RebalanceFigures& f, Instant) {
-       if (!f.bytes_total) return Value();
-       const double all = static_cast<double>(*f.bytes_total), done = static_cast<double>(f.bytes_done);
-       return Value(all > 0 ? std::clamp(done / all, 0.0, 1.0) : 1.0);
-     }},
-    {"planned_bytes", "Bytes that the plan moves, an estimate.",
-     [](const RebalanceFigures& f, Instant) { return f.bytes_total ? count(*f.bytes_total) : Value(); }},
-    {"rate_bytes_per_second", "Speed since the first write.",
-     [](const RebalanceFigures& f, Instant) {
-       return is_moving(f.state) ? Value(f.bytes_per_second) : std::nullopt;
-     }},
-    {"eta_seconds", "Until the end of moving.",
-     [](const RebalanceFigures& f, Instant) { return is_moving(f.state) ? f.eta_seconds : std::nullopt; }},
-    {"open_slots", "Slots marked migrating or importing on any node.",
-     [](const RebalanceFigures& f, Instant) { return count(f.open_slots); }},
-    {"failures", "Failures that were met so far by this object.",
-     [](const RebalanceFigures& f, Instant) { return count(f.failures); }},
-    {"slots_assigned", "Of 16384: slots that some node owns.",
-     [](const RebalanceFigures& f, Instant) { return f.slots ? count(f.slots->assigned) : std::nullopt; }},
-};
 
 // Families in the order in which they are named; one without samples is left out.
 class Page {
@@ -208,7 +137,7 @@ struct Metrics::Store {
   std::map<std::pair<std::string, std::string>, RebalanceFigures> rebalances;  // namespace, name
   std::map<ClusterKey, ClusterCounters> clusters;
   Histograms<Engine> batch_seconds, pause_seconds;
-  Histogram plan_seconds{kPlanSeconds}, queue_wait{kWaitSeconds}, reconcile_seconds{kCallSeconds};
+  Histogram plan_seconds{kPlanSeconds}, reconcile_seconds{kCallSeconds};
   bool leader = false, hold = false;
   double queue_depth = 0, reconcile_errors = 0;
   std::map<std::string, Watched> watches;
@@ -237,7 +166,7 @@ void Metrics::Store::write_rebalances(Page& page, Instant now) const {
   page.begin("state", "1 for the state that it is in.");
   for (const auto& [key, figures] : rebalances)
     page.sample(with(labels_of(figures), "state", state_name(figures.state)), 1);
-  for (const auto& gauge : kRebalanceGauges) {
+  for (const auto& gauge : rebalance_gauges()) {
     page.begin(gauge.name, gauge.help);
     for (const auto& [key, figures] : rebalances) {
       if (const auto value = gauge.read(figures, now)) page.sample(labels_of(figures), *value);
@@ -256,7 +185,7 @@ void Metrics::Store::write_slots(Page& page) const {
 }
 
 void Metrics::Store::write_pods(Page& page) const {
-  for (const auto& gauge : kPodGauges) {
+  for (const auto& gauge : pod_gauges()) {
     page.begin(gauge.name, gauge.help);
     for (const auto& [key, figures] : rebalances) {
       for (const auto& row : figures.nodes) {
@@ -303,8 +232,6 @@ void Metrics::Store::write_histograms(Page& page) const {
     page.sample({{"engine", engine_name(engine)}}, histogram);
   page.begin("plan_seconds", "How long a plan took to compute.", MetricType::Histogram);
   page.sample({}, plan_seconds);
-  page.begin("queue_wait_seconds", "From being queued to being worked on.", MetricType::Histogram);
-  page.sample({}, queue_wait);
   page.begin("reconcile_seconds", "One pass over a resource.", MetricType::Histogram);
   page.sample({}, reconcile_seconds);
   page.begin("api_request_seconds", "Calls of the Kubernetes API, watches left out.", MetricType::Histogram);
@@ -412,11 +339,6 @@ void Metrics::held(bool hold) {
 void Metrics::queue_depth(std::size_t depth) {
   const std::scoped_lock lock(store_->mutex);
   store_->queue_depth = static_cast<double>(depth);
-}
-
-void Metrics::queue_waited(double seconds) {
-  const std::scoped_lock lock(store_->mutex);
-  store_->queue_wait.Observe(seconds);
 }
 
 void Metrics::reconciled(double seconds, bool failed) {

@@ -72,7 +72,6 @@ class Metrics {
   void leading(bool leader);
   void held(bool hold);
   void queue_depth(std::size_t depth);
-  void queue_waited(double seconds);
   void reconciled(double seconds, bool failed);
   void show_watch(const WatchFigures& watch);
   void watch_restarted(const std::string& resource);

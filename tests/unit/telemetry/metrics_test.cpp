@@ -54,7 +54,6 @@ void fill(Metrics& metrics) {
   metrics.planned(0.1);
   metrics.leading(true);
   metrics.queue_depth(3);
-  metrics.queue_waited(0.1);
   metrics.reconciled(0.2, true);
   metrics.show_watch({"pods", true, kNow - std::chrono::seconds(7)});
   metrics.watch_restarted("pods");

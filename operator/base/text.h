@@ -1,4 +1,4 @@
-// Taking apart what servers answer in text. Pure; private to redis/.
+// Taking text apart. Pure.
 #pragma once
 
 #include <charconv>

@@ -1,0 +1,34 @@
+#include "redis/slot_queries.h"
+
+#include <fmt/format.h>
+
+namespace rebalance {
+
+std::vector<Slot> each_slot(const SlotSet& set) {
+  std::vector<Slot> slots;
+  slots.reserve(static_cast<std::size_t>(set.size()));
+  for (const auto& range : set.ranges()) {
+    for (int slot = range.first; slot <= range.last; ++slot) slots.push_back(static_cast<Slot>(slot));
+  }
+  return slots;
+}
+
+std::unexpected<Error> refused(const Connection& connection, const std::string& command, const Reply& reply) {
+  return error(ErrorCode::kRefused,
+               fmt::format("{} does not answer {}: {}", connection.endpoint().text(), command, reply.text));
+}
+
+Args memory_usage(const std::string& key, const char* samples) {
+  return {"MEMORY", "USAGE", key, "SAMPLES", samples};
+}
+
+Result<std::vector<std::int64_t>> count_keys(Connection& connection, const std::vector<Slot>& slots) {
+  std::vector<std::int64_t> counts(slots.size());
+  TRY_OK(ask_all(
+      connection, slots.size(),
+      [&](std::size_t i) { return Args{"CLUSTER", "COUNTKEYSINSLOT", std::to_string(slots[i])}; },
+      [&](std::size_t i, const Reply& reply) { counts[i] = reply.integer; }));
+  return counts;
+}
+
+}  // namespace rebalance
