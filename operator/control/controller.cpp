@@ -66,6 +66,11 @@ struct Overloaded : Handlers... {
   using Handlers::operator()...;
 };
 
+// Where another run goes on later.
+bool ended_early(const std::string& reason) {
+  return reason == "Stopped" || reason == "ClaimLost" || reason == "Unavailable";
+}
+
 int exit_code(State state, const std::string& reason) {
   if (reason == "Stopped") return kStoppedCode;
   if (reason == "ClaimLost") return kFailedCode;
@@ -113,14 +118,9 @@ Summary Controller::run() {
     const auto began_log = begin_log(decision.status);
     status_ = decision.status;
     notebook_ = decision.notebook;
-    if (const auto kept = began_log ? keep_record() : began_log; !kept) {
-      status_.state = State::kFailed;
-      status_.reason = "StateFolder";
-      status_.message = kept.error().message;
-    }
+    if (const auto kept = began_log ? keep_record() : began_log; !kept) not_kept(kept.error());
     reporter_.status(status_, world_, cluster_);
-    if (status_.reason == "Stopped" || status_.reason == "ClaimLost") break;
-    if (rests(status_.state)) break;
+    if (ended_early(status_.reason) || rests(status_.state)) break;
     for (const auto& action : decision.actions) act(action);
     if (waiting_for_claim_ &&
         BootClock::now() - *waiting_for_claim_ > std::chrono::seconds(options_.wait_seconds))
@@ -180,6 +180,7 @@ Scene Controller::scene() {
   scene.claim_held = keeper_ != nullptr;
   if (keeper_) scene.claim_lost = gate_.lost();
   scene.claimed_by = claimed_by_;
+  scene.claim_problem = claim_problem_;
   scene.running = executor_.running();
   scene.ended = ended_;
   scene.big_keys = big_keys_;
@@ -238,11 +239,14 @@ void Controller::take_claim() {
   if (taken) {
     keeper_ = *std::move(taken);
     claimed_by_.clear();
+    claim_problem_.clear();
     waiting_for_claim_.reset();
     look_again_ = true;
     return;
   }
-  claimed_by_ = taken.error().message;
+  const bool other = taken.error().code == ErrorCode::kConflict;
+  claimed_by_ = other ? taken.error().message : "";
+  claim_problem_ = other ? "" : taken.error().message;
   if (!waiting_for_claim_) waiting_for_claim_ = BootClock::now();
 }
 
@@ -318,6 +322,16 @@ Status Controller::keep_record() {
   if (recorded_ || status_.approved_hash.empty() || status_.state != State::kRebalancing) return {};
   recorded_ = true;
   return keep_plan(documents_, resource_, *status_.plan, true);
+}
+
+// An end stands although its record stays: it tells of this spec alone. Before that nothing goes on, and
+// where nobody answers for a moment it is no failure: the next run tries again.
+void Controller::not_kept(const Error& why) {
+  if (is_final(status_.state)) return reporter_.event("RecordStays", why.message);
+  const bool passes = why.code == ErrorCode::kUnavailable || why.code == ErrorCode::kTimeout;
+  status_.state = passes ? State::kWaiting : State::kFailed;
+  status_.reason = passes ? "Unavailable" : "StateFolder";
+  status_.message = why.message;
 }
 
 void Controller::begin_watching() {

@@ -40,6 +40,7 @@ class Controller {
   void find_big_keys();
   void repair(bool whole_cluster);
   Status keep_record();
+  void not_kept(const Error& why);
   Status begin_log(const RebalanceStatus& next);
   void flush_log(bool last);
   void take_finished();
@@ -73,7 +74,7 @@ class Controller {
   std::optional<Error> repair_error_;
   bool repaired_ = false;
   bool recorded_ = false;
-  std::string claimed_by_;
+  std::string claimed_by_, claim_problem_;
   std::optional<Instant> waiting_for_claim_;
 
   Bell bell_;

@@ -34,15 +34,15 @@ KubeReporter::KubeReporter(KubeShow show, const RedisRebalance& resource, Status
   });
 }
 
-KubeReporter::~KubeReporter() {
-  {
-    const std::scoped_lock lock(mutex_);
-    ending_ = true;
-    condition_.notify_all();
-  }
-  const auto until = BootClock::now() + kLastWord;
+KubeReporter::~KubeReporter() { finish(); }
+
+bool KubeReporter::finish() {
   std::unique_lock lock(mutex_);
-  condition_.wait_for(lock, until - BootClock::now(), [this] { return !dirty_ && !writing_; });
+  if (!ending_) last_word_until_ = BootClock::now() + kLastWord;
+  ending_ = true;
+  condition_.notify_all();
+  return condition_.wait_for(lock, last_word_until_ - BootClock::now(),
+                             [this] { return !dirty_ && !writing_; });
 }
 
 void KubeReporter::changed(bool urgent) {

@@ -28,7 +28,7 @@ class KubeReporter : public Reporter {
  public:
   // `before`: the status that an earlier process left; its conditions keep their times.
   KubeReporter(KubeShow show, const RedisRebalance& resource, StatusDocument before);
-  ~KubeReporter() override;  // the last status is written first, within ten seconds
+  ~KubeReporter() override;  // finish()
 
   void plan(const Plan& plan, const World& world) override;
   void decided(double seconds) override;
@@ -37,6 +37,9 @@ class KubeReporter : public Reporter {
   void status(const RebalanceStatus& status, const World& world, const ClusterState& cluster) override;
   void event(const std::string& reason, const std::string& message) override;
   void summary(const Summary& summary) override;
+
+  // Waits until the last status is written, at most ten seconds; whether it is.
+  bool finish();
 
   // A status without a run: the spec cannot be used, there is no pod, it has to wait.
   void say(State state, std::string reason, std::string message);
@@ -55,6 +58,7 @@ class KubeReporter : public Reporter {
   StatusDocument document_;
   std::map<PodName, Bytes> peaks_;
   std::optional<Instant> last_progress_;
+  Instant last_word_until_{};
   bool dirty_ = false, writing_ = false, urgent_ = false, ending_ = false;
   std::jthread thread_;  // last: it ends before what it uses
 };

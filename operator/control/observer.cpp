@@ -60,7 +60,13 @@ ClusterState Observer::look() {
   std::vector<NodeAccess> accesses;
   for (const auto& pod : pods_)
     accesses.push_back({pod.name, access(pod.name, kLookName), connection(pod.name)});
-  return observe_cluster(accesses);
+  auto cluster = observe_cluster(accesses);
+  // As after the end of a namespace: a cluster that cannot be seen is not one where nothing is left to do.
+  if (pods_.empty()) {
+    cluster.findings.push_back({Severity::kBlocker, "NoPods", "", "spec.cluster.podSelector matches no pod",
+                                "nothing is known of the cluster until its pods are there again"});
+  }
+  return cluster;
 }
 
 SlotSizes Observer::measure(ClusterState& cluster) {

@@ -39,7 +39,7 @@ void Reconciler::settle(const std::string& key, Entry& entry) {
   if (entry.run->close_only() && !outcome.nothing_open) ++entry.closings;
   const bool wanted = entry.stopping;  // it was told to stop: what comes next need not wait
   entry.stopping = false;
-  entry.failures = wanted || rests(outcome.state) ? 0 : entry.failures + 1;
+  entry.failures = wanted || (outcome.told && rests(outcome.state)) ? 0 : entry.failures + 1;
   const auto pause = entry.failures == 0 ? Millis(0) : kBetweenRuns.delay(entry.failures - 1, 0.5);
   entry.not_before = BootClock::now() + pause;
   if (entry.failures > 0) queue_.add_after(key, pause);
@@ -59,7 +59,8 @@ LocalRun Reconciler::local_run(Entry& entry) {
   return local;
 }
 
-// What a run of this process came to counts more than a status that the cache has not seen yet.
+// What a run of this process came to counts more than a status that the cache has not seen yet. An end that
+// could not be told is no end: another run comes to it again, and tells it.
 KnownObject Reconciler::known(const StoredRebalance* object, const Entry& entry) const {
   KnownObject known;
   if (object == nullptr) return known;
@@ -71,7 +72,7 @@ KnownObject Reconciler::known(const StoredRebalance* object, const Entry& entry)
            object->status.status.state,
            object->status.observed_generation};
   if (entry.run && !entry.run->active() && entry.run->object().uid == object->uid &&
-      !entry.run->close_only() && rests(entry.run->outcome().state)) {
+      !entry.run->close_only() && entry.run->outcome().told && rests(entry.run->outcome().state)) {
     known.state = entry.run->outcome().state;
     known.observed_generation = entry.run->object().generation;
   }
@@ -132,7 +133,14 @@ Status Reconciler::obey(const RunOrder& order, const std::string& key, const Sto
 
 Status Reconciler::start(const std::string& key, const StoredRebalance& object, bool close_only,
                          std::stop_token stop) {
-  if (!close_only && !has_finalizer(object)) TRY_OK(set_finalizer(object, true, stop));
+  if (!close_only && !has_finalizer(object)) {
+    if (auto set = set_finalizer(object, true, stop); !set) {
+      if (object.resource)
+        KubeReporter(place_.show, *object.resource, object.status)
+            .say(State::kWaiting, "Unavailable", set.error().message);
+      return set;
+    }
+  }
   const std::scoped_lock lock(mutex_);
   auto& entry = entries_[key];
   entry.run.reset();  // its thread has told its end

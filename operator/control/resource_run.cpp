@@ -28,6 +28,18 @@ SecretReader secrets_of(ApiClient& client, const std::string& name_space) {
   };
 }
 
+// What cannot be read now may be later, as when a right is missing: that is waiting, where a server that
+// cannot be logged in to would be a refusal.
+Status check_readable(const ClusterSpec& cluster, const SecretReader& secrets) {
+  std::vector<std::string> names;
+  if (cluster.auth) names.push_back(cluster.auth->secret_name);
+  if (cluster.tls) names.push_back(cluster.tls->secret_name);
+  for (const auto& name : names) {
+    if (const auto read = secrets(name); !read) return error(ErrorCode::kUnavailable, read.error().message);
+  }
+  return {};
+}
+
 std::string no_pods(const RedisRebalance& resource) {
   std::string labels;
   for (const auto& [key, value] : resource.spec.cluster.match_labels)
@@ -67,6 +79,7 @@ void ResourceRun::work(const std::stop_token& stop) {
                   close_only_ ? false : true};
       reporter.say(outcome_.state, outcome_.reason, outcome.error().message);
     }
+    outcome_.told = reporter.finish();
   }
   active_ = false;
   ended_();
@@ -83,6 +96,8 @@ Result<RunOutcome> ResourceRun::control(KubeReporter& reporter, const std::stop_
   if (close_only_ && journal->intents().empty()) return RunOutcome{State::kWaiting, "Closed", true};
   TRY(pods, place_.objects.pods(resource));
   if (pods.empty()) return error(ErrorCode::kUnavailable, no_pods(resource));
+  const auto secrets = secrets_of(place_.client, resource.name_space);
+  TRY_OK(check_readable(resource.spec.cluster, secrets));
   KubeLease lease(place_.client, resource.name_space,
                   fmt::format("{}/{}/{}", place_.identity, resource.name_space, resource.name));
   const auto latest_pods = [this, &resource, known = pods]() mutable {
@@ -93,9 +108,8 @@ Result<RunOutcome> ResourceRun::control(KubeReporter& reporter, const std::stop_
   options.observe = true;
   options.close_only = close_only_;
   options.execution_started = object_.status.status.execution_started;
-  Controller controller(
-      resource, Observer(latest_pods, resource.spec.cluster, secrets_of(place_.client, resource.name_space)),
-      documents, std::move(journal), &lease, options, reporter, stop);
+  Controller controller(resource, Observer(latest_pods, resource.spec.cluster, secrets), documents,
+                        std::move(journal), &lease, options, reporter, stop);
   const auto summary = controller.run();
   return RunOutcome{summary.state, summary.reason, controller.nothing_open()};
 }

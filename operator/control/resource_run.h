@@ -23,6 +23,7 @@ struct RunOutcome {
   State state = State::kWaiting;
   std::string reason;
   bool nothing_open = true;
+  bool told = true;  // the status says so, as far as is known
 };
 
 class ResourceRun {

@@ -127,7 +127,9 @@ ApiResult<void> ApiClient::stream(const HttpRequest& request, Millis idle,
   if (!state_->take_turn(request.deadline, stop)) {
     return std::unexpected(transport_error(request, {ErrorCode::kStopped, "the watch was not started"}));
   }
-  const auto response = state_->transport->stream(request, idle, line, stop);
+  auto response = state_->transport->stream(request, idle, line, stop);
+  if (response && response->status == 401)  // a token was rotated: it is read anew
+    response = state_->transport->stream(request, idle, line, stop);
   if (!response) return std::unexpected(transport_error(request, response.error()));
   if (response->status != 200) return std::unexpected(api_error(request, *response));
   return {};

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <utility>
+
 #include "base/log.h"
 
 namespace rebalance {
@@ -73,11 +75,13 @@ void EventRecorder::send(const EventWrite& write, std::stop_token stop) {
     // An event that exists already is our own, whose first answer was lost.
     if (answer || answer.error().exists()) {
       ++sent_;
+      told_ = false;
       return;
     }
     if (tries == kTries || !worth_another_try(answer.error())) {
       ++rejected_;
-      return log_debug(fmt::format("an event is lost: {}", answer.error().message));
+      const auto what = "an event is lost: " + answer.error().message;
+      return std::exchange(told_, true) ? log_debug(what) : log_warning(what);  // the first of a row
     }
     around_.wait(stop, kShortestPause + Millis(static_cast<Millis::rep>(around_.dice() * kPauseSpread)));
   }

@@ -39,7 +39,8 @@ class EventRecorder {
 
   ApiClient& client_;
   const Surroundings around_;
-  EventSeries series_;  // of the thread alone
+  EventSeries series_;  // of the thread alone, as the next
+  bool told_ = false;   // the last event was lost, and the log says so
   std::mutex mutex_;    // of the next two
   std::condition_variable_any condition_;
   std::deque<EventNote> queue_;

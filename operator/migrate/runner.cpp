@@ -36,6 +36,8 @@ class BatchRun {
   int most_slots() const;
   Result<std::unique_ptr<GroupEngine>> engine_for(const Group& group);
   Status move_group(const Group& group);
+  template <typename Write>
+  Status recorded(Write write) const;
   Status close_group(const Group& group, const GroupEngine& engine);
   void throttle();
   void report(const Progress& group);
@@ -116,12 +118,25 @@ int BatchRun::most_slots() const {
       std::clamp<Bytes>(job_.options.group_bytes / mean, 1, std::max(1, job_.options.group_slots)));
 }
 
+// The journal may be where nobody answers for a moment, as while an API server restarts. Nothing of the group
+// is open then, so that waiting is safe, and as long as the cluster is ours it is better than giving up.
+template <typename Write>
+Status BatchRun::recorded(Write write) const {
+  while (true) {
+    auto written = write();
+    const bool passes = !written && (written.error().code == ErrorCode::kUnavailable ||
+                                     written.error().code == ErrorCode::kTimeout);
+    if (!passes || stop_.stop_requested()) return written;
+    TRY_OK(hooks_.gate.may_write());
+    wait_for(stop_, 500ms);
+  }
+}
+
 Status BatchRun::move_group(const Group& group) {
   TRY_OK(hooks_.gate.may_write());
-  if (!group.adopted) {
-    TRY_OK(hooks_.intents.open({job_.engine, job_.source.id, job_.target.id, pair_.source().run_id,
-                                pair_.target().run_id, group.slots}));
-  }
+  const MoveIntent intent{job_.engine,           job_.source.id,        job_.target.id,
+                          pair_.source().run_id, pair_.target().run_id, group.slots};
+  if (!group.adopted) TRY_OK(recorded([&] { return hooks_.intents.open(intent); }));
   TRY(engine, engine_for(group));
   auto driven = pair_.drive(*engine, [this](const Progress& progress) {
     report(progress);
@@ -158,7 +173,7 @@ Status BatchRun::close_group(const Group& group, const GroupEngine& engine) {
   throttle();
   SlotSet closed = group.slots;
   closed.remove(engine.left_open());
-  return hooks_.intents.close(job_.source.id, job_.target.id, closed);
+  return recorded([&] { return hooks_.intents.close(job_.source.id, job_.target.id, closed); });
 }
 
 void BatchRun::throttle() {

@@ -36,8 +36,9 @@ struct Scene {
   SlotSet open_slots;     // marked migrating or importing on any node
   SlotSet journal_slots;  // of those, the ones that the journal knows as this resource's own
   bool claim_held = false;
-  std::string claim_lost;  // why the claim that was held is no more; empty: it stands
-  std::string claimed_by;  // somebody else's live claim: who and since when; empty: nobody's
+  std::string claim_lost;     // why the claim that was held is no more; empty: it stands
+  std::string claimed_by;     // somebody else's live claim: who and since when; empty: nobody's
+  std::string claim_problem;  // why it could not be asked for; empty: it could
   std::vector<Batch> running;
   std::vector<BatchEnd> ended;  // since the last decision
   // Slots with a key over the threshold and what it is, once looked for.

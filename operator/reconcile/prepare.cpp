@@ -16,6 +16,11 @@ std::optional<Decision> claim(Step& step) {
     return step.enter(State::kWaiting, "WaitingForCluster",
                       "another executor works on this cluster: " + step.scene.claimed_by);
   }
+  if (!step.scene.claim_problem.empty()) {
+    step.decision.actions.emplace_back(TakeClaim{});
+    return step.enter(State::kWaiting, "CannotClaim",
+                      "the cluster cannot be claimed: " + step.scene.claim_problem);
+  }
   return step.act(TakeClaim{}, "Claiming", "claiming the cluster");
 }
 

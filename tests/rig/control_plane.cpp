@@ -163,13 +163,19 @@ KubeApi ControlPlane::as(const std::string& token) const {
 }
 
 fs::path ControlPlane::kubeconfig(const std::string& token) const {
-  std::string user = "client-certificate: " + (folder() / "administrator.crt").string() +
-                     ", client-key: " + (folder() / "administrator.key").string();
-  std::string name = "administrator";
-  if (!token.empty()) {
-    name = "token-" + std::to_string(std::hash<std::string>()(token));
-    user = "tokenFile: " + folder_.write(name, token).string();
-  }
+  const std::string name = "token-" + std::to_string(std::hash<std::string>()(token));
+  if (!token.empty()) return kubeconfig_with(folder_.write(name, token));
+  return write_kubeconfig("administrator",
+                          "client-certificate: " + (folder() / "administrator.crt").string() +
+                              ", client-key: " + (folder() / "administrator.key").string());
+}
+
+fs::path ControlPlane::kubeconfig_with(const fs::path& token_file) const {
+  const auto name = std::to_string(std::hash<std::string>()(token_file.string()));
+  return write_kubeconfig("token-file-" + name, "tokenFile: " + token_file.string());
+}
+
+fs::path ControlPlane::write_kubeconfig(const std::string& name, const std::string& user) const {
   return folder_.write(name + ".kubeconfig",
                        "apiVersion: v1\nkind: Config\ncurrent-context: test\n"
                        "contexts:\n- {name: test, context: {cluster: test, user: test}}\n"
@@ -204,6 +210,7 @@ Finished ControlPlane::kubectl(const std::vector<std::string>& arguments, const 
 }
 
 void ControlPlane::stop_api_server() { api_server_->stop(); }
+void ControlPlane::kill_api_server() { api_server_->kill_hard(); }
 void ControlPlane::start_api_server() { start(); }
 
 void ControlPlane::restart_api_server() {

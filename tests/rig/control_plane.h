@@ -52,6 +52,8 @@ class ControlPlane {
   // A kubeconfig for the program under test or kubectl; with a token (in a file of its own) or, where none is
   // given, the administrator's client certificate.
   std::filesystem::path kubeconfig(const std::string& token = "") const;
+  // The same with a token file of the test's own, which it may replace.
+  std::filesystem::path kubeconfig_with(const std::filesystem::path& token_file) const;
 
   std::string new_namespace(const std::string& prefix = "test");
   // A token for a ServiceAccount, which is made where it is not there; without any right until a test binds a
@@ -62,6 +64,7 @@ class ControlPlane {
   Finished kubectl(const std::vector<std::string>& arguments, const std::string& input = "") const;
 
   void stop_api_server();   // SIGTERM, then gone
+  void kill_api_server();   // SIGKILL
   void start_api_server();  // on the same port; returns when it is ready
   void restart_api_server();
   void pause_api_server();   // SIGSTOP: connections hang
@@ -73,6 +76,7 @@ class ControlPlane {
   void forget_history();
 
  private:
+  std::filesystem::path write_kubeconfig(const std::string& name, const std::string& user) const;
   void start_etcd();
   void start();
   void start_controllers();

@@ -1,0 +1,116 @@
+// What people and controllers do to a RedisRebalance, or to all that it stands on, in the middle of its move.
+#include <nlohmann/json.hpp>
+
+#include "kube/operator_rig.h"
+
+namespace rebalance {
+namespace {
+
+using testing::HasSubstr;
+
+class OperatorEdits : public OperatorTest {
+ protected:
+  OperatorEdits()
+      : OperatorTest({.primaries = 3, .empty_primaries = 1, .server = {.password = "secret-of-the-cluster"}},
+                     20'000) {}
+
+  // An operator in the middle of a Balance that takes half a minute.
+  std::unique_ptr<Started> start_moving() {
+    apply("type: Balance", kVerySlowly);
+    auto running = start();
+    EXPECT_TRUE(wait_for_open_slot(cluster_)) << told() << running->said();
+    return running;
+  }
+  bool stands_still() {
+    return rig::wait_until([&] { return !any_slot_open(cluster_); }, kSoon);
+  }
+  // What garbage collection does once the owner is gone.
+  void collect(const std::string& name) {
+    const auto map = rig::core_path(space_, "configmaps", name + "-rebalance");
+    if (api_.exists(map)) api_.remove(map);
+  }
+
+  rig::Writer writer_{cluster_.seed(), {.operations_per_second = 300}};
+};
+
+TEST_F(OperatorEdits, AnotherGoalInTheMiddleIsTheOneThatIsReached) {
+  const auto running = start_moving();
+  apply(drain_of("redis-3"));
+  ASSERT_TRUE(
+      rig::wait_until([&] { return api_.field(path(), "/status/observedGeneration") == "2"; }, kWork));
+  EXPECT_TRUE(reaches("Succeeded")) << told() << running->said();
+  EXPECT_EQ(cluster_.slots_of(3), 0);
+  expect_nothing_lost(writer_);
+  expect_clean(cluster_);
+}
+
+TEST_F(OperatorEdits, ASpecThatOurRulesRefuseStopsWhatMovesAndClosesIt) {
+  const auto running = start_moving();
+  api_.merge(path(), R"({"spec": {"engine": "LiveCopy"}})");
+  EXPECT_TRUE(reaches("Refused")) << told() << running->said();
+  EXPECT_THAT(told(), HasSubstr("LiveCopy"));
+  EXPECT_TRUE(stands_still()) << told() << running->said();
+  const auto moved = cluster_.slots_of(3);
+  EXPECT_GT(moved, 0);
+  EXPECT_LT(moved, 3000) << "it went on";
+
+  api_.merge(path(), R"({"spec": {"engine": "Auto", "batch": {"maxBytesPerSecond": null}}})");
+  EXPECT_TRUE(reaches("Succeeded")) << told() << running->said();
+  expect_nothing_lost(writer_);
+  expect_clean(cluster_);
+}
+
+TEST_F(OperatorEdits, ASpecThatTheSchemaRefusesChangesNothing) {
+  const auto running = start_moving();
+  EXPECT_THROW(api_.merge(path(), R"({"spec": {"goal": {"type": "Drain", "drain": {"pods": []}}}})"),
+               std::runtime_error);
+  EXPECT_EQ(api_.field(path(), "/metadata/generation"), "1");
+  lift_the_bound();
+  EXPECT_TRUE(reaches("Succeeded")) << told() << running->said();
+  expect_nothing_lost(writer_);
+  expect_clean(cluster_);
+}
+
+// A goal that cannot be reached: refused by the planner, not by a rule.
+TEST_F(OperatorEdits, AGoalThatCannotBeReachedStopsWhatMovesAndClosesIt) {
+  const auto running = start_moving();
+  api_.merge(path(), R"({"spec": {"goal": {"type": "Drain", "drain": {"pods": ["redis-7"]}}}})");
+  EXPECT_TRUE(reaches("Refused")) << told() << running->said();
+  EXPECT_THAT(told(), HasSubstr("redis-7"));
+  EXPECT_TRUE(stands_still()) << told() << running->said();
+  expect_nothing_lost(writer_);
+  expect_clean(cluster_);
+}
+
+// A namespace that is deleted takes pods and secrets with it before the object, and nothing can be created
+// in it any more. The servers of this test live on: what they hold must stay whole.
+TEST_F(OperatorEdits, ADeletedNamespaceGetsItsObjectBackInTime) {
+  const auto running = start_moving();
+  api_.remove("/api/v1/namespaces/" + space_);
+  api_.remove(rig::core_path(space_, "secrets", "redis-auth"));
+  for (int i = 0; i < cluster_.size(); ++i) rig::remove_pod(api_, space_, "redis-" + std::to_string(i));
+  api_.remove(rig::core_path(space_, "configmaps", "rebalance-rebalance"));
+  api_.remove(path());
+  EXPECT_TRUE(rig::wait_until([&] { return !api_.exists(path()); }, rig::Milliseconds(60'000)))
+      << told() << running->said();
+  EXPECT_TRUE(running->process().running()) << running->said();
+  expect_nothing_lost(writer_);
+}
+
+// A namesake is another object, also while the run of the first one winds down.
+TEST_F(OperatorEdits, ANamesakeIsWorkedOnForItself) {
+  const auto running = start_moving();
+  const auto uid = api_.field(path(), "/metadata/uid");
+  api_.merge(path(), R"({"metadata": {"finalizers": null}})");
+  api_.remove(path());
+  apply(drain_of("redis-3"));
+  ASSERT_NE(api_.field(path(), "/metadata/uid"), uid);
+  collect("rebalance");
+  EXPECT_TRUE(reaches("Succeeded")) << told() << running->said();
+  EXPECT_EQ(cluster_.slots_of(3), 0);
+  expect_nothing_lost(writer_);
+  expect_clean(cluster_);
+}
+
+}  // namespace
+}  // namespace rebalance
