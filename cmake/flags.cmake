@@ -9,9 +9,6 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   # (GCC bugs 105329, 105562); clang-tidy looks for the real ones.
   target_compile_options(house_flags INTERFACE -Wno-restrict -Wno-maybe-uninitialized)
 endif()
-if(CMAKE_BUILD_TYPE MATCHES "Rel")
-  target_compile_options(house_flags INTERFACE -D_FORTIFY_SOURCE=2)
-endif()
 target_compile_definitions(house_flags INTERFACE _GLIBCXX_ASSERTIONS)
 target_link_options(house_flags INTERFACE -Wl,-z,relro,-z,now,--as-needed)
 

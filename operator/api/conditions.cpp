@@ -60,11 +60,9 @@ Said of_state(const RebalanceStatus& status, bool holds) {
 
 Said converged(const Evidence& evidence) {
   if (evidence.findings == nullptr) return unknown("NotLooked", "the cluster was not looked at yet");
-  const auto blocker = std::ranges::find(*evidence.findings, Severity::kBlocker, &Finding::severity);
-  if (blocker == evidence.findings->end())
-    return yes("Converged", "all nodes agree, and nothing stands in the way");
-  return no(blocker->name, fmt::format("{}{}{}; {}", blocker->where, blocker->where.empty() ? "" : ": ",
-                                       blocker->evidence, blocker->remedy));
+  const Finding* blocker = first_blocker(*evidence.findings);
+  if (blocker == nullptr) return yes("Converged", "all nodes agree, and nothing stands in the way");
+  return no(blocker->name, sentence_of(*blocker));
 }
 
 Said headroom(const RebalanceStatus& status) {

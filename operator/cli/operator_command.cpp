@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "cli/commands.h"
 #include "cli/signals.h"
+#include "control/counted_transport.h"
 #include "control/operator.h"
 #include "control/run.h"
 #include "kube/http_transport.h"
@@ -18,7 +19,11 @@ int operator_command(const Options& options) {
   const auto config = find_cluster_config(options.kubeconfig, options.context, process_environment());
   if (!config) return fail(config.error());
   log_info("the API server of " + config->origin);
-  ApiClient client(make_http_transport(*config), make_http_transport(*config));
+  Metrics metrics(PROGRAM_VERSION);
+  const auto counted = [&] {
+    return std::make_shared<CountedTransport>(make_http_transport(*config), metrics);
+  };
+  ApiClient client(counted(), counted());
   OperatorOptions how;
   how.name_spaces = options.name_spaces;
   how.own_name_space = options.own_name_space.empty() ? config->name_space : options.own_name_space;
@@ -26,8 +31,7 @@ int operator_command(const Options& options) {
   how.workers = options.workers;
   how.most_clusters = options.most_clusters;
   how.metrics_address = options.metrics_address;
-  how.version = PROGRAM_VERSION;
-  const auto ended = operate(client, how, stop.token());
+  const auto ended = operate(client, how, metrics, stop.token());
   return ended ? kDone : fail(ended.error());
 }
 

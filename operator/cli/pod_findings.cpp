@@ -8,6 +8,7 @@
 
 #include "cli/words.h"
 #include "plan/headroom.h"
+#include "reconcile/preflight.h"
 
 namespace rebalance {
 namespace {
@@ -15,10 +16,6 @@ namespace {
 using Findings = std::vector<Finding>;
 
 void look_at_life(const PodState& pod, Findings& out) {
-  if (pod.deleting) {
-    out.push_back(
-        {Severity::kBlocker, "PodDeleting", pod.name, "the pod is being deleted", "wait for its successor"});
-  }
   if (!pod.ready) {
     out.push_back({Severity::kWarning, "NotReady", pod.name, "the pod is not ready",
                    "kubectl describe pod " + pod.name});
@@ -101,7 +98,7 @@ const std::vector<Group>& groups() {
        {"AboveFlood", "AboveHighWatermark", "MaxmemoryAboveLimit", "NoLimit"}},
       {"Pods",
        "{} pods are ready and were never restarted",
-       {"PodDeleting", "NotReady", "OomKilledBefore", "RestartedBefore"}},
+       {"PodDeleting", "RolloutUnderWay", "NotReady", "OomKilledBefore", "RestartedBefore"}},
       {"Permissions", "all that is needed may be read on {} nodes", {"CannotRead", "NodeUnreachable"}},
   };
   return kGroups;
@@ -113,9 +110,12 @@ std::vector<Finding> pod_findings(const std::vector<PodState>& pods, const World
                                   const HeadroomSpec& spec) {
   Findings out;
   for (const auto& pod : pods) {
+    const auto* node = world.find_pod(pod.name);
+    if (node != nullptr) {
+      if (auto finding = leaving(*node)) out.push_back(std::move(*finding));
+    }
     look_at_life(pod, out);
     const bool limited = look_at_limit(pod, spec, out);
-    const auto* node = world.find_pod(pod.name);
     if (limited && node != nullptr) look_at_memory(*node, spec, out);
   }
   return out;

@@ -8,8 +8,8 @@
 
 namespace rebalance {
 
-// NoLimit, PodDeleting, AboveFlood: blockers. AboveHighWatermark, MaxmemoryAboveLimit, OomKilledBefore,
-// RestartedBefore, NotReady, LimitAssumed: warnings.
+// NoLimit, PodDeleting, RolloutUnderWay, AboveFlood: blockers. AboveHighWatermark, MaxmemoryAboveLimit,
+// OomKilledBefore, RestartedBefore, NotReady, LimitAssumed: warnings.
 std::vector<Finding> pod_findings(const std::vector<PodState>& pods, const World& world,
                                   const HeadroomSpec& spec);
 

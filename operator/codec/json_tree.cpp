@@ -98,6 +98,7 @@ Result<std::string> reduced_pod(std::string_view text) {
       {"metadata", picked(part("metadata"), {"name", "namespace", "uid", "labels", "deletionTimestamp"})},
       {"spec", picked(part("spec"), {"resources"})},
       {"status", picked(part("status"), {"phase", "podIP", "resources"})}};
+  out["metadata"]["ownerReferences"] = picked_each(part("metadata"), "ownerReferences", {"kind", "name"});
   out["status"]["conditions"] = picked_each(part("status"), "conditions", {"type", "status"});
   for (const char* list : {"containers", "initContainers"}) {
     out["spec"][list] = picked_each(part("spec"), list, {"name", "ports", "resources", "restartPolicy"});

@@ -164,6 +164,18 @@ bool is_ready(const YamlNode& pod) {
 
 bool knows_ready(const YamlNode& pod) { return !list_at(pod, {"status", "conditions"}).empty(); }
 
+std::string label(const PodHead& pod, const std::string& name) {
+  const auto found = pod.labels.find(name);
+  return found == pod.labels.end() ? std::string() : found->second;
+}
+
+std::string stateful_set_of(const YamlNode& pod) {
+  for (const auto& owner : list_at(pod, {"metadata", "ownerReferences"})) {
+    if (owner.text_at({"kind"}) == "StatefulSet") return owner.text_at({"name"});
+  }
+  return {};
+}
+
 void read_restarts(const YamlNode& pod, PodState& state) {
   const auto* const status = status_of(pod, state.container);
   if (status == nullptr) return;
@@ -180,8 +192,9 @@ Result<PodState> decode_checked(const YamlNode& pod, const ClusterSpec& cluster)
   state.pod_namespace = head.name_space;
   state.uid = pod.text_at({"metadata", "uid"});
   state.ip = pod.text_at({"status", "podIP"});
-  if (const auto zone = head.labels.find("topology.kubernetes.io/zone"); zone != head.labels.end())
-    state.zone = zone->second;
+  state.zone = label(head, "topology.kubernetes.io/zone");
+  state.stateful_set = stateful_set_of(pod);
+  state.revision = label(head, "controller-revision-hash");
   TRY(container, choose_container(pod, cluster));
   state.container = container->text_at({"name"});
   TRY(port, choose_port(*container, cluster.port));

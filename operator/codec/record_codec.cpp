@@ -27,6 +27,24 @@ Batch decode_batch(const json& in) {
   return batch;
 }
 
+json encode_engine(const PairEngine& pair) {
+  return {{"source", pair.source},
+          {"target", pair.target},
+          {"engine", engine_name(pair.engine)},
+          {"why", pair.why},
+          {"lacking", pair.lacking}};
+}
+
+PairEngine decode_engine(const json& in) {
+  PairEngine pair;
+  pair.source = in.at("source").get<std::string>();
+  pair.target = in.at("target").get<std::string>();
+  pair.engine = engine_of_name(in.at("engine").get<std::string>()).value();
+  pair.why = in.at("why").get<std::string>();
+  pair.lacking = in.at("lacking").get<std::string>();
+  return pair;
+}
+
 Plan decode_plan(const json& in) {
   Plan plan;
   plan.hash = in.at("hash").get<std::string>();
@@ -36,6 +54,7 @@ Plan decode_plan(const json& in) {
   plan.skew_before = in.at("skewBefore").get<double>();
   plan.skew_after = in.at("skewAfter").get<double>();
   for (const auto& batch : in.at("batches")) plan.batches.push_back(decode_batch(batch));
+  for (const auto& pair : in.at("engines")) plan.engines.push_back(decode_engine(pair));
   for (const auto& [pod, limit] : in.at("limits").items()) {
     NodeForecast node;
     node.pod = pod;
@@ -51,6 +70,8 @@ std::string encode_record(const Record& record) {
   const Plan& plan = record.plan;
   json batches = json::array();
   for (const auto& batch : plan.batches) batches.push_back(encode_batch(batch));
+  json engines = json::array();
+  for (const auto& pair : plan.engines) engines.push_back(encode_engine(pair));
   json limits = json::object();
   for (const auto& node : plan.nodes) limits[node.pod] = node.limit;
   const json out = {{"format", kFormat},
@@ -66,6 +87,7 @@ std::string encode_record(const Record& record) {
                       {"skewBefore", plan.skew_before},
                       {"skewAfter", plan.skew_after},
                       {"limits", std::move(limits)},
+                      {"engines", std::move(engines)},
                       {"batches", std::move(batches)}}}};
   return out.dump(1) + "\n";
 }
@@ -78,7 +100,7 @@ Result<Record> decode_record(const std::string& text) {
     return Record{in.at("resource").get<std::string>(), in.at("fingerprint").get<std::string>(),
                   in.at("when").get<std::string>(), in.at("approved").get<bool>(),
                   decode_plan(in.at("plan"))};
-  } catch (const std::exception& problem) {  // json's own, and bad_expected_access of a slot set
+  } catch (const std::exception& problem) {  // json's own, and of an empty optional or expected
     return invalid_input(fmt::format("the record of the last run cannot be read: {}", problem.what()));
   }
 }

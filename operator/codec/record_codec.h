@@ -13,7 +13,7 @@ struct Record {
   std::string fingerprint;  // RedisRebalance::fingerprint when the plan was made
   std::string when;         // RFC 3339
   bool approved = false;    // else it waits for approval
-  Plan plan;                // hash, batches, totals, and pod and limit of each node; the rest is not kept
+  Plan plan;  // hash, batches, engines, totals, and pod and limit of each node; the rest is not kept
 };
 
 std::string encode_record(const Record& record);

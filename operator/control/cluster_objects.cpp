@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "codec/json_tree.h"
-#include "control/kube_reporter.h"
+#include "control/rebalance_object.h"
 
 namespace rebalance {
 namespace {
@@ -100,10 +100,9 @@ Result<std::vector<PodState>> ClusterObjects::pods(const RedisRebalance& resourc
   std::vector<std::shared_ptr<const StoredPod>> kept;
   std::vector<const StoredPod*> all;
   for (const auto& informer : pods_) {
-    for (auto& [key, entry] : informer->all()) {
-      if (!key.starts_with(resource.name_space + "/")) continue;
-      all.push_back(entry.value.get());
-      kept.push_back(entry.value);
+    for (auto& pod : informer->of_namespace(resource.name_space)) {
+      all.push_back(pod.get());
+      kept.push_back(std::move(pod));
     }
   }
   return select_pods(all, resource);

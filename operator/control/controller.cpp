@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/log.h"
 #include "control/plan_record.h"
 #include "migrate/repair.h"
 
@@ -41,6 +42,17 @@ RunnerOptions runner_options(const RebalanceSpec& spec, const World& world, cons
   return options;
 }
 
+BatchReport report_of(const FinishedBatch& finished, const Plan& plan) {
+  const auto& [end, result, seconds] = finished;
+  BatchReport report{
+      end.batch,    Engine::kKeyByKey, result.done.size(), static_cast<int>(end.skipped.size()), result.keys,
+      result.bytes, seconds,           end.error};
+  for (const auto& pair : plan.engines) {
+    if (pair.source == end.batch.source && pair.target == end.batch.target) report.engine = pair.engine;
+  }
+  return report;
+}
+
 template <class... Handlers>
 struct Overloaded : Handlers... {
   using Handlers::operator()...;
@@ -73,6 +85,7 @@ Controller::Controller(RedisRebalance resource, Observer observer, DocumentStore
       options_(std::move(options)),
       reporter_(reporter),
       stop_(std::move(stop)),
+      log_(documents),
       executor_(gate_, *journal_, bell_) {
   status_.execution_started = options_.execution_started;
   if (!options_.plan_hash.empty()) resource_.spec.approval.plan_hash = options_.plan_hash;
@@ -82,28 +95,33 @@ Summary Controller::run() {
   recall();
   for (;;) {
     look();
+    const auto began = BootClock::now();
     const Decision decision = decide(resource_, status_, notebook_, scene());
+    if (decision.status.plan && !status_.plan) reporter_.decided(seconds_between(began, BootClock::now()));
     repaired_ = false;
     repair_error_.reset();
     ended_.clear();
     tell_changes(decision);
+    const auto began_log = begin_log(decision.status);
     status_ = decision.status;
     notebook_ = decision.notebook;
-    if (const auto kept = keep_record(); !kept) {
+    if (const auto kept = began_log ? keep_record() : began_log; !kept) {
       status_.state = State::kFailed;
       status_.reason = "StateFolder";
       status_.message = kept.error().message;
     }
     reporter_.status(status_, world_, cluster_);
     if (status_.reason == "Stopped" || status_.reason == "ClaimLost") break;
-    if (is_final(status_.state) || status_.state == State::kAwaitingApproval) break;
+    if (rests(status_.state)) break;
     for (const auto& action : decision.actions) act(action);
     if (waiting_for_claim_ &&
         BootClock::now() - *waiting_for_claim_ > std::chrono::seconds(options_.wait_seconds))
       break;
     wait(decision.requeue);
     take_finished();
+    flush_log(false);
   }
+  flush_log(true);
   return summary();
 }
 
@@ -179,8 +197,8 @@ void Controller::tell_changes(const Decision& decision) {
     if (next.failures[i].attempt > status_.failure_count) reporter_.event("Failure", next.failures[i].what);
   }
   const bool changed = next.state != status_.state || next.reason != status_.reason;
-  const bool last = is_final(next.state) || next.state == State::kAwaitingApproval;  // the summary tells it
-  if (changed && !last) reporter_.event(next.reason, next.message);
+  if (changed && !rests(next.state))  // an end is told by the summary
+    reporter_.event(next.reason, next.message);
 }
 
 void Controller::act(const Action& action) {
@@ -270,6 +288,18 @@ void Controller::repair(bool whole_cluster) {
   look_again_ = true;
 }
 
+// What was there before the first slot moves is kept first of all.
+Status Controller::begin_log(const RebalanceStatus& next) {
+  if (next.state != State::kRebalancing || status_.state == State::kRebalancing) return {};
+  return log_.begin(world_, next.execution_started, recorded_ || !status_.execution_started.empty());
+}
+
+// A log that cannot be written stops nothing.
+void Controller::flush_log(bool last) {
+  if (const auto written = log_.flush(BootClock::now(), last); !written)
+    log_warning("the log of moves was not written: " + written.error().message);
+}
+
 // Intent before effect: the approved plan is on disk before the first batch starts, and gone once it is done.
 // One that waits for approval is kept too, since what is approved is that very plan.
 Status Controller::keep_record() {
@@ -299,6 +329,9 @@ void Controller::begin_watching() {
 void Controller::take_finished() {
   for (auto& finished : executor_.take_finished()) {
     tally_.add(finished.end.batch, finished.result);
+    const auto report = report_of(finished, *status_.plan);
+    reporter_.batch_ended(report);
+    log_.add(report, world_, rfc3339(std::chrono::system_clock::now()));
     ended_.push_back(std::move(finished.end));
     look_again_ = true;
   }

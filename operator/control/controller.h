@@ -9,6 +9,7 @@
 #include "control/executor.h"
 #include "control/gate.h"
 #include "control/keeper.h"
+#include "control/move_log.h"
 #include "control/observer.h"
 #include "control/run.h"
 #include "control/sampler.h"
@@ -39,6 +40,8 @@ class Controller {
   void find_big_keys();
   void repair(bool whole_cluster);
   Status keep_record();
+  Status begin_log(const RebalanceStatus& next);
+  void flush_log(bool last);
   void take_finished();
   void begin_watching();
   void tell_changes(const Decision& before);
@@ -78,6 +81,7 @@ class Controller {
   std::unique_ptr<ClaimKeeper> keeper_;
   std::unique_ptr<Sampler> sampler_;
   Tally tally_;
+  MoveLog log_;
   Executor executor_;  // last: its threads end before what they use
 };
 

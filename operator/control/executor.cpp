@@ -1,9 +1,12 @@
 #include "control/executor.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <iterator>
 
+#include "base/log.h"
 #include "redis/observe.h"
 
 namespace rebalance {
@@ -71,10 +74,16 @@ void Executor::start(BatchJob job) {
   run.batch = job.batch;
   run.alone = alone;
   run.progress = {job.batch.source, job.batch.target, index, 0, job.batch.slots.size(), 0, 0};
-  run.thread = std::jthread([this, job = std::move(job)](std::stop_token stop) { work(job, stop); });
+  run.thread =
+      std::jthread([this, job = std::move(job), fields = LogFields::of_this_thread()](std::stop_token stop) {
+        const LogFields same(fields);
+        const LogFields pair("pair", fmt::format("{} -> {}", job.source.pod, job.target.pod));
+        work(job, stop);
+      });
 }
 
 void Executor::work(const BatchJob& job, std::stop_token stop) {
+  const auto began = BootClock::now();
   const auto before = used_now(job.target);
   const BatchResult result = run_batch(job, hooks(), stop);
   BatchEnd end = told(job, result);
@@ -88,7 +97,7 @@ void Executor::work(const BatchJob& job, std::stop_token stop) {
     const std::scoped_lock lock(mutex_);
     const auto run = runs_.find(job.batch.index);
     end.measured = before && after && run->second.alone;
-    finished_.push_back({std::move(end), result});
+    finished_.push_back({std::move(end), result, seconds_between(began, BootClock::now())});
     leaving_.push_back(std::move(run->second.thread));
     runs_.erase(run);
   }

@@ -20,6 +20,7 @@ namespace rebalance {
 struct FinishedBatch {
   BatchEnd end;
   BatchResult result;
+  double seconds = 0;  // until the readings had settled
 };
 
 class Executor : public ProgressSink {

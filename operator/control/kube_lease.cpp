@@ -25,8 +25,12 @@ Status KubeLease::acquire(const std::vector<NodeId>& nodes) {
   const auto outcome = leases_->acquire({});
   if (const auto* other = std::get_if<LeaseHeldBy>(&outcome))
     return error(ErrorCode::kConflict, other->text());
-  if (const auto* problem = std::get_if<ApiError>(&outcome)) return error(problem->code, problem->message);
-  if (!thread_.joinable()) thread_ = std::jthread([this](const std::stop_token& stop) { keep(stop); });
+  if (const auto* problem = std::get_if<ApiError>(&outcome)) return std::unexpected(problem->as_error());
+  if (!thread_.joinable())
+    thread_ = std::jthread([this, fields = LogFields::of_this_thread()](const std::stop_token& stop) {
+      const LogFields same(fields);
+      keep(stop);
+    });
   return {};
 }
 

@@ -2,9 +2,11 @@
 
 #include <fmt/format.h>
 
+#include "api/cluster_name.h"
 #include "api/conditions.h"
 #include "base/log.h"
 #include "control/observer.h"
+#include "control/rebalance_object.h"
 #include "model/slot_health.h"
 #include "plan/node_rows.h"
 #include "reconcile/decide.h"
@@ -16,30 +18,20 @@ constexpr Millis kLastWord{10'000};
 
 std::string now_text() { return rfc3339(std::chrono::system_clock::now()); }
 
-// What the selector asks for, without its keys: "redis-cluster", or "shop/redis" of two labels.
-std::string cluster_name(const ClusterSpec& cluster) {
-  std::string name;
-  for (const auto& [key, value] : cluster.match_labels) name += (name.empty() ? "" : "/") + value;
-  return name;
-}
-
 bool is_trouble(State state) {
   return state == State::kFailed || state == State::kRefused || state == State::kPlanStale;
 }
 
 }  // namespace
 
-ApiResource rebalance_resource() { return {"redisrebalance.io", "v1alpha1", "redisrebalances"}; }
-
-ObjectRef reference_to(const RedisRebalance& resource) {
-  return {kGroupVersion, "RedisRebalance", resource.name_space, resource.name, resource.uid};
-}
-
 KubeReporter::KubeReporter(KubeShow show, const RedisRebalance& resource, StatusDocument before)
     : show_(show), resource_(resource), document_(std::move(before)) {
   document_.observed_generation = resource_.generation;
   document_.cluster_name = cluster_name(resource_.spec.cluster);
-  thread_ = std::jthread([this](const std::stop_token& stop) { write_all(stop); });
+  thread_ = std::jthread([this, fields = LogFields::of_this_thread()](const std::stop_token& stop) {
+    const LogFields same(fields);
+    write_all(stop);
+  });
 }
 
 KubeReporter::~KubeReporter() {
@@ -69,12 +61,28 @@ void KubeReporter::plan(const Plan& plan, const World& /*world*/) {
                                 human_bytes(plan.bytes), plan.batches.size()));
 }
 
+void KubeReporter::decided(double seconds) { show_.metrics.planned(seconds); }
+
+void KubeReporter::batch_ended(const BatchReport& batch) {
+  const std::string cluster = cluster_name(resource_.spec.cluster);
+  const bool stopped = batch.error && batch.error->code == ErrorCode::kStopped;
+  show_.metrics.batch_ended({resource_.name_space, cluster, batch.engine,
+                             stopped       ? BatchOutcome::kStopped
+                             : batch.error ? BatchOutcome::kFailed
+                                           : BatchOutcome::kDone,
+                             batch.slots, batch.skipped, batch.keys, batch.bytes, batch.seconds});
+  if (batch.error && !stopped) show_.metrics.retried(resource_.name_space, cluster, batch.error->code);
+}
+
 void KubeReporter::status(const RebalanceStatus& status, const World& world, const ClusterState& cluster) {
   const std::scoped_lock lock(mutex_);
   const auto& old = document_.status;
   const bool urgent =
       status.state != old.state || status.reason != old.reason || status.failure_count != old.failure_count;
   document_.status = status;
+  const bool planned = status.plan && !status.plan->batches.empty() && !is_final(status.state);
+  document_.plan_config_map = planned ? documents_name(resource_.name) : "";
+  if (!status.execution_started.empty()) document_.initial_layout = documents_name(resource_.name);
   document_.nodes = node_rows(world, status.plan, resource_.spec.headroom, peaks_);
   renew_conditions(&world.findings);
   show_figures(cluster);
@@ -127,20 +135,25 @@ void KubeReporter::show_figures(const ClusterState& cluster) {
 }
 
 void KubeReporter::event(const std::string& reason, const std::string& message) {
-  const bool warning = reason == "Failure" || reason == "ClaimLost" || reason == "PodRestarted";
-  show_.events.record({warning, reason, "Rebalance", message, reference_to(resource_)});
+  tell(reason == "Failure" || reason == "ClaimLost" || reason == "PodRestarted", reason, message);
 }
 
 void KubeReporter::summary(const Summary& summary) {
-  show_.events.record(
-      {is_trouble(summary.state), summary.reason, "Rebalance", summary.message, reference_to(resource_)});
+  tell(is_trouble(summary.state), summary.reason, summary.message);
+}
+
+// To people: as an event of the API server, and in the log.
+void KubeReporter::tell(bool warning, const std::string& reason, const std::string& message) {
+  show_.events.record({warning, reason, "Rebalance", message, reference_to(resource_)});
+  const auto line = fmt::format("{}: {}", reason, message);
+  warning ? log_warning(line) : log_info(line);
 }
 
 void KubeReporter::say(State state, std::string reason, std::string message) {
   const std::scoped_lock lock(mutex_);
   auto& status = document_.status;
   const bool urgent = status.state != state || status.reason != reason;
-  if (urgent) show_.events.record({is_trouble(state), reason, "Rebalance", message, reference_to(resource_)});
+  if (urgent) tell(is_trouble(state), reason, message);
   status.state = state;
   status.reason = std::move(reason);
   status.message = std::move(message);
@@ -167,8 +180,7 @@ void KubeReporter::write_all(const std::stop_token& stop) {
       dirty_ = true;
       condition_.wait_for(lock, stop, later->when - BootClock::now(), [this] { return urgent_ || ending_; });
     } else if (const auto* problem = std::get_if<ApiError>(&outcome)) {
-      log_warning(fmt::format("the status of {}/{} was not written: {}", resource_.name_space, resource_.name,
-                              problem->message));
+      log_warning("the status was not written: " + problem->message);
       dirty_ = true;
       urgent_ = urgent_ || urgent;
       condition_.wait_for(lock, stop, kAfterFailure, [] { return false; });

@@ -24,10 +24,6 @@ struct KubeShow {
   Metrics& metrics;
 };
 
-inline constexpr auto kGroupVersion = "redisrebalance.io/v1alpha1";
-ApiResource rebalance_resource();
-ObjectRef reference_to(const RedisRebalance& resource);
-
 class KubeReporter : public Reporter {
  public:
   // `before`: the status that an earlier process left; its conditions keep their times.
@@ -35,6 +31,8 @@ class KubeReporter : public Reporter {
   ~KubeReporter() override;  // the last status is written first, within ten seconds
 
   void plan(const Plan& plan, const World& world) override;
+  void decided(double seconds) override;
+  void batch_ended(const BatchReport& batch) override;
   void view(const RunView& view) override;
   void status(const RebalanceStatus& status, const World& world, const ClusterState& cluster) override;
   void event(const std::string& reason, const std::string& message) override;
@@ -44,6 +42,7 @@ class KubeReporter : public Reporter {
   void say(State state, std::string reason, std::string message);
 
  private:
+  void tell(bool warning, const std::string& reason, const std::string& message);
   void changed(bool urgent);  // mutex_ held
   void renew_conditions(const std::vector<Finding>* findings);
   void write_all(const std::stop_token& stop);

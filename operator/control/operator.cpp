@@ -19,8 +19,7 @@ constexpr Millis kFigures{5'000};
 
 // What probes and metrics say, before and while this process leads.
 struct Health {
-  explicit Health(std::string version) : metrics(std::move(version)) {}
-  Metrics metrics;
+  Metrics& metrics;
   std::atomic<bool> serving{false};  // caches synced, or waiting for the lease
   std::mutex mutex;                  // of why
   std::string why = "starting";
@@ -32,8 +31,7 @@ struct Health {
   }
   HttpAnswer ready() {
     const std::scoped_lock lock(mutex);
-    return serving ? HttpAnswer{200, "ok\n", "text/plain; charset=utf-8"}
-                   : HttpAnswer{503, why + "\n", "text/plain; charset=utf-8"};
+    return serving ? HttpAnswer{200, "ok\n"} : HttpAnswer{503, why + "\n"};
   }
 };
 
@@ -43,7 +41,7 @@ Result<std::unique_ptr<HttpServer>> serve(const std::string& address, Health& he
   options.address = address;
   return HttpServer::start(
       options,
-      {{"/healthz", [] { return HttpAnswer{200, "ok\n", "text/plain; charset=utf-8"}; }},
+      {{"/healthz", [] { return HttpAnswer{200, "ok\n"}; }},
        {"/readyz", [&health] { return health.ready(); }},
        {"/metrics", [&health] { return HttpAnswer{200, health.metrics.text(), kMetricsContentType}; }}});
 }
@@ -82,11 +80,13 @@ class Leading {
     while (!objects_.synced() && !stop.stop_requested()) wait_for(stop, Millis(20));
     while (const auto key = queue_.get(stop)) {
       const auto began = BootClock::now();
+      const auto slash = key->find('/');
+      const LogFields fields({{"namespace", key->substr(0, slash)}, {"name", key->substr(slash + 1)}});
       const auto done = reconciler_->reconcile(*key, stop);
       if (done) {
         queue_.forget(*key);
       } else {
-        log_warning(fmt::format("{}: {}", *key, done.error().message));
+        log_warning(done.error().message);
         queue_.add_rate_limited(*key);
       }
       health_.metrics.reconciled(seconds_between(began, BootClock::now()), !done);
@@ -119,17 +119,17 @@ class Leading {
 
 }  // namespace
 
-Status operate(ApiClient& client, const OperatorOptions& options, std::stop_token stop) {
+Status operate(ApiClient& client, const OperatorOptions& options, Metrics& metrics, std::stop_token stop) {
   TRY_OK(options.lease_times.check());
-  Health health(options.version);
+  Health health{metrics};
   TRY(server, serve(options.metrics_address, health));
   if (server) log_info(fmt::format("probes and metrics on port {}", server->port()));
   const auto identity = lease_identity();
   const auto lead = [&](const std::stop_token& until) {
-    health.metrics.leading(true);
+    metrics.leading(true);
     log_info("leading as " + identity);
     Leading(client, options, identity, health).run(until);
-    health.metrics.leading(false);
+    metrics.leading(false);
   };
   if (!options.leader_elect) {
     lead(stop);

@@ -7,6 +7,7 @@
 
 #include "kube/api_client.h"
 #include "kube/lease.h"
+#include "telemetry/metrics.h"
 
 namespace rebalance {
 
@@ -18,11 +19,10 @@ struct OperatorOptions {
   int most_clusters = 4;                  // move at once
   std::string metrics_address = ":8080";  // empty: no server
   LeaseTimes lease_times;
-  std::string version;
 };
 
 // Until `stop` is asked for, which ends every run at its next safe point. kLost: another operator leads now,
 // and this process should end; kInvalidInput: an option cannot be used.
-Status operate(ApiClient& client, const OperatorOptions& options, std::stop_token stop);
+Status operate(ApiClient& client, const OperatorOptions& options, Metrics& metrics, std::stop_token stop);
 
 }  // namespace rebalance

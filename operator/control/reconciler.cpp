@@ -6,14 +6,14 @@
 
 #include "base/log.h"
 #include "codec/finalizers.h"
+#include "control/rebalance_object.h"
+#include "kube/object_text.h"
 #include "reconcile/decide.h"
 
 namespace rebalance {
 namespace {
 
 const Backoff kBetweenRuns{Millis(2'000), Millis(300'000), 2, 0.2};
-
-bool rests(State state) { return is_final(state) || state == State::kAwaitingApproval; }
 
 bool has_finalizer(const StoredRebalance& object) {
   return std::ranges::count(object.finalizers, kFinalizer) > 0;
@@ -89,15 +89,20 @@ Status Reconciler::reconcile(const std::string& key, std::stop_token stop) {
   RunOrder order;
   {
     const std::scoped_lock lock(mutex_);
+    // What the cache has is older than what we wrote: the watch brings the key again.
+    if (object && writes_.stale(object->uid, object->resource_version)) return {};
     auto& entry = entries_[key];
     settle(key, entry);
     order = supervise(known(object.get(), entry), local_run(entry), installation());
     if (order.verb == RunOrder::Verb::kStop && entry.run) {
-      log_info(fmt::format("{}: stopping: {}", key, order.why));
+      log_info("stopping: " + order.why);
       entry.stopping = true;
       entry.run->stop();
     }
-    if (order.verb == RunOrder::Verb::kForget) entries_.erase(key);
+    if (order.verb == RunOrder::Verb::kForget) {
+      if (entry.run) writes_.forget(entry.run->object().uid);
+      entries_.erase(key);
+    }
   }
   if (!object) {
     const auto slash = key.find('/');
@@ -148,8 +153,13 @@ Status Reconciler::set_finalizer(const StoredRebalance& object, bool there, std:
   if (there) finalizers.emplace_back(kFinalizer);
   request.body = finalizers_patch(object.uid, object.resource_version, finalizers);
   const auto answer = place_.client.call(request, stop);
-  if (answer || answer.error().not_found()) return {};
-  return error(answer.error().code, answer.error().message);
+  if (answer) {
+    const std::scoped_lock lock(mutex_);
+    writes_.wrote(object.uid, metadata_of(*answer, "resourceVersion"));
+    return {};
+  }
+  if (answer.error().not_found()) return {};
+  return std::unexpected(answer.error().as_error());
 }
 
 }  // namespace rebalance

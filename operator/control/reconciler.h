@@ -9,11 +9,10 @@
 
 #include "control/resource_run.h"
 #include "control/supervise.h"
+#include "kube/own_writes.h"
 #include "kube/work_queue.h"
 
 namespace rebalance {
-
-inline constexpr auto kFinalizer = "redisrebalance.io/moving";
 
 class Reconciler {
  public:
@@ -46,8 +45,9 @@ class Reconciler {
   RunPlace place_;
   WorkQueue& queue_;
   const int most_clusters_;
-  std::mutex mutex_;  // of the entries; a run's own members are its own business
+  std::mutex mutex_;  // of the two below; a run's own members are its own business
   std::map<std::string, Entry> entries_;
+  OwnWrites writes_;
 };
 
 }  // namespace rebalance

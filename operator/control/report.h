@@ -2,10 +2,12 @@
 // later the API server's status). Calls come from one thread at a time.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "api/status.h"
+#include "base/result.h"
 #include "model/world.h"
 
 namespace rebalance {
@@ -57,10 +59,23 @@ struct Summary {
   int exit_code = 0;  // docs/cli.md
 };
 
+// One batch that ended, whole or in part.
+struct BatchReport {
+  Batch batch;
+  Engine engine = Engine::kKeyByKey;
+  int slots = 0, skipped = 0;  // that changed hands; that were closed again
+  std::int64_t keys = 0;
+  Bytes bytes = 0;
+  double seconds = 0;          // until the readings of both ends had settled
+  std::optional<Error> error;  // kStopped: on request
+};
+
 class Reporter {
  public:
   virtual ~Reporter() = default;
   virtual void plan(const Plan& plan, const World& world) = 0;
+  virtual void decided(double /*seconds*/) {}  // a plan was computed in so long
+  virtual void batch_ended(const BatchReport& /*batch*/) {}
   virtual void view(const RunView& view) = 0;  // often: every 250 ms and on each change
   // After each decision: the whole record, and what it rests on. For those who show a state rather than a
   // story.

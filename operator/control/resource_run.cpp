@@ -2,9 +2,12 @@
 
 #include <fmt/format.h>
 
+#include "api/cluster_name.h"
+#include "base/log.h"
 #include "codec/json_tree.h"
 #include "control/controller.h"
 #include "control/kube_lease.h"
+#include "control/rebalance_object.h"
 #include "kube/config_map_documents.h"
 
 namespace rebalance {
@@ -18,7 +21,7 @@ SecretReader secrets_of(ApiClient& client, const std::string& name_space) {
     request.path = api_path({"", "v1", "secrets"}, name_space, name);
     request.deadline = kSecretDeadline;
     const auto answer = client.call(request, {});
-    if (!answer) return error(answer.error().code, answer.error().message);
+    if (!answer) return std::unexpected(answer.error().as_error());
     TRY(tree, parse_json(*answer, "secret " + name));
     TRY(secret, decode_secret(tree));
     return std::move(secret.data);
@@ -50,6 +53,9 @@ void ResourceRun::work(const std::stop_token& stop) {
   resource.name_space = object_.name_space;
   resource.uid = object_.uid;
   resource.generation = object_.generation;
+  const LogFields fields({{"namespace", object_.name_space},
+                          {"name", object_.name},
+                          {"cluster", cluster_name(resource.spec.cluster)}});
   {
     KubeReporter reporter(place_.show, resource, object_.status);
     auto outcome = control(reporter, stop);
@@ -72,7 +78,7 @@ Result<RunOutcome> ResourceRun::control(KubeReporter& reporter, const std::stop_
     return invalid_input(object_.invalid);
   }
   const RedisRebalance& resource = *object_.resource;
-  ConfigMapDocuments documents(place_.client, reference_to(resource), resource.name + "-rebalance");
+  ConfigMapDocuments documents(place_.client, reference_to(resource), documents_name(resource.name));
   TRY(journal, Journal::open(documents));
   if (close_only_ && journal->intents().empty()) return RunOutcome{State::kWaiting, "Closed", true};
   TRY(pods, place_.objects.pods(resource));

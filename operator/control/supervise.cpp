@@ -11,8 +11,6 @@ using Verb = RunOrder::Verb;
 // namespace that cannot be deleted helps nobody. What is open is in the log and a Repair finds it.
 constexpr int kMostClosings = 3;
 
-bool rests(State state) { return is_final(state) || state == State::kAwaitingApproval; }
-
 RunOrder stop(const LocalRun& run, std::string reason, std::string why) {
   return run.stopping ? RunOrder{} : RunOrder{Verb::kStop, std::move(reason), std::move(why)};
 }

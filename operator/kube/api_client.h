@@ -22,6 +22,7 @@ struct ApiError {
   std::string cause;  // the first of its causes, by reason: "ResourceVersionTooLarge", ...; empty: none
   ErrorCode code = ErrorCode::kInternal;  // the nearest
 
+  Error as_error() const { return {code, message}; }  // for those who know nothing of HTTP
   bool not_found() const { return status == 404; }
   bool conflict() const { return reason == "Conflict"; }
   bool exists() const { return reason == "AlreadyExists"; }

@@ -22,8 +22,6 @@ Status check_name(std::string_view name) {
   return error(ErrorCode::kInternal, fmt::format("\"{}\" cannot name a document of a ConfigMap", name));
 }
 
-Status from(const ApiError& problem) { return error(problem.code, problem.message); }
-
 Status check_size(const std::string& config_map, const std::map<std::string, std::string>& data,
                   std::string_view largest) {
   std::size_t bytes = 0;
@@ -85,7 +83,7 @@ Status ConfigMapDocuments::load() {
   known_.reset();
   const auto answer = client_.call({.path = api_path(kConfigMaps, owner_.name_space, name_)}, {});
   if (answer) return adopt(*answer);
-  if (!answer.error().not_found()) return from(answer.error());
+  if (!answer.error().not_found()) return std::unexpected(answer.error().as_error());
   known_ = Known{};
   return {};
 }
@@ -126,7 +124,8 @@ Status ConfigMapDocuments::change(Data wanted) {
     if (answer) return adopt(*answer);
     const auto& problem = answer.error();
     const auto before = std::exchange(known_, std::nullopt)->data;
-    if (!problem.conflict() && !problem.exists() && (fresh || !problem.not_found())) return from(problem);
+    if (!problem.conflict() && !problem.exists() && (fresh || !problem.not_found()))
+      return std::unexpected(problem.as_error());
     TRY_OK(load());
     if (known_->data == wanted && !known_->metadata.empty()) return {};
     if (known_->data != before)

@@ -69,6 +69,16 @@ class Informer : private ObjectSink {
     const std::scoped_lock lock(mutex_);
     return cache_.entries();
   }
+  // In the order of their keys, which are "NAMESPACE/NAME".
+  std::vector<Value> of_namespace(const std::string& name_space) const {
+    const std::scoped_lock lock(mutex_);
+    std::vector<Value> values;
+    const std::string prefix = name_space + '/';
+    for (auto at = cache_.entries().lower_bound(prefix);
+         at != cache_.entries().end() && at->first.starts_with(prefix); ++at)
+      values.push_back(at->second.value);
+    return values;
+  }
   std::map<std::string, std::string> rejected() const {  // key -> why
     const std::scoped_lock lock(mutex_);
     return rejected_;

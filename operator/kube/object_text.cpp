@@ -31,6 +31,11 @@ Result<WatchEvent::Type> parse_type(const std::string& text) {
 
 }  // namespace
 
+std::string metadata_of(std::string_view object, std::string_view member) {
+  const auto metadata = json_member(object, "metadata");
+  return metadata ? json_string(json_member(*metadata, member)) : std::string();
+}
+
 Result<ListPage> parse_list(std::string_view body) {
   const auto metadata = json_member(body, "metadata");
   const auto items = json_member(body, "items");

@@ -31,6 +31,9 @@ struct WatchEvent {
   ApiError error;     // of kError
 };
 
+// A string of an object's metadata, "" when it is not there.
+std::string metadata_of(std::string_view object, std::string_view member);
+
 // kInvalidInput: not what an API server sends.
 Result<ListPage> parse_list(std::string_view body);
 Result<WatchEvent> parse_watch_event(std::string_view line);

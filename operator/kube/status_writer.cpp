@@ -4,7 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "kube/json_slice.h"
+#include "kube/object_text.h"
 
 namespace rebalance {
 namespace {
@@ -17,11 +17,6 @@ std::string apply_body(const StatusTarget& target, const std::string& status) {
   auto body = head.dump();
   body.pop_back();  // the brace: the status is JSON already
   return body + ",\"status\":" + status + "}";
-}
-
-std::string metadata_of(const std::string& object, std::string_view member) {
-  const auto metadata = json_member(object, "metadata");
-  return metadata ? json_string(json_member(*metadata, member)) : std::string();
 }
 
 }  // namespace

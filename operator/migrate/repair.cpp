@@ -129,8 +129,8 @@ SlotSet RepairRun::changed(const RepairPicture& before, const RepairPicture& aft
 }
 
 Status RepairRun::execute(const RepairStep& step) {
-  if (step.kind != Kind::kReport)
-    log_info(fmt::format("repair of slots {}: {}", step.slots.text(), step.reason));
+  const LogFields fields("slots", step.slots.text());
+  if (step.kind != Kind::kReport) log_info("repair: " + step.reason);
   std::vector<Command> commands;
   switch (step.kind) {
     case Kind::kFinish: return finish(step);

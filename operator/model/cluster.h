@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/quantity.h"
+#include "model/finding.h"
 #include "model/slot_set.h"
 
 namespace rebalance {
@@ -115,18 +116,6 @@ struct NodeState {
   int announced_port = 0;
 };
 
-enum class Severity { kOk, kWarning, kBlocker };
-
-// A named observation with its evidence and what to do about it.
-struct Finding {
-  Severity severity = Severity::kOk;
-  std::string name;      // CamelCase, from the documented list: "OpenSlots", "ViewsDisagree"
-  std::string where;     // pod or node, empty for the whole cluster
-  std::string evidence;  // a sentence with figures
-  std::string remedy;
-  auto operator<=>(const Finding&) const = default;
-};
-
 // Measured or estimated bytes and keys of each slot; index is the slot.
 struct SlotSizes {
   std::array<Bytes, kSlotCount> bytes{};
@@ -158,6 +147,8 @@ struct PodState {
   bool oom_killed = false;  // lastState.terminated.reason OOMKilled
   bool deleting = false;
   bool ready = true;
+  std::string stateful_set;  // that owns it; empty: none does
+  std::string revision;      // of the StatefulSet's template
 };
 
 }  // namespace rebalance

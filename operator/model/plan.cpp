@@ -1,5 +1,8 @@
 #include "model/plan.h"
 
+#include <algorithm>
+#include <array>
+
 namespace rebalance {
 
 const char* engine_name(Engine engine) {
@@ -10,6 +13,13 @@ const char* engine_name(Engine engine) {
     case Engine::kAtomicValkey: return "AtomicValkey";
   }
   return "Unknown";
+}
+
+std::optional<Engine> engine_of_name(std::string_view name) {
+  constexpr std::array kAll{Engine::kKeyByKey, Engine::kLiveCopy, Engine::kAtomicRedis,
+                            Engine::kAtomicValkey};
+  const auto* found = std::ranges::find(kAll, name, engine_name);
+  return found == kAll.end() ? std::nullopt : std::optional(*found);
 }
 
 }  // namespace rebalance

@@ -4,6 +4,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "model/cluster.h"
@@ -12,6 +13,7 @@ namespace rebalance {
 
 enum class Engine { kKeyByKey, kLiveCopy, kAtomicRedis, kAtomicValkey };
 const char* engine_name(Engine engine);  // "KeyByKey", ...
+std::optional<Engine> engine_of_name(std::string_view name);
 
 // Slots that go from one primary to another in one go; the unit of the memory gate.
 struct Batch {

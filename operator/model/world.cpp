@@ -1,6 +1,7 @@
 #include "model/world.h"
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 namespace rebalance {
@@ -35,6 +36,18 @@ void add_pod(WorldNode& row, const PodState& pod) {
   row.restart_count = pod.restart_count;
   row.oom_killed = pod.oom_killed;
   row.deleting = pod.deleting;
+}
+
+// StatefulSets whose pods are not all of one revision.
+std::set<std::string> in_rollout(const std::vector<PodState>& pods) {
+  std::map<std::string, std::string> first;
+  std::set<std::string> several;
+  for (const auto& pod : pods) {
+    if (pod.stateful_set.empty()) continue;
+    if (first.emplace(pod.stateful_set, pod.revision).first->second != pod.revision)
+      several.insert(pod.stateful_set);
+  }
+  return several;
 }
 
 void add_lag(WorldNode& row, const NodeState& replica, const ClusterState& cluster) {
@@ -74,11 +87,15 @@ std::vector<const WorldNode*> World::replicas_of(const NodeId& id) const {
 World make_world(const ClusterState& cluster, const std::vector<PodState>& pods, SlotSizes sizes) {
   std::map<PodName, const PodState*> by_name;
   for (const auto& pod : pods) by_name[pod.name] = &pod;
+  const auto rollouts = in_rollout(pods);
 
   World world;
   for (const auto& node : cluster.nodes) {
     auto& row = world.nodes.emplace_back(slim(node));
-    if (const auto pod = by_name.find(node.pod); pod != by_name.end()) add_pod(row, *pod->second);
+    if (const auto pod = by_name.find(node.pod); pod != by_name.end()) {
+      add_pod(row, *pod->second);
+      if (rollouts.contains(pod->second->stateful_set)) row.rollout = pod->second->stateful_set;
+    }
     if (node.role == Role::kReplica) add_lag(row, node, cluster);
   }
   std::ranges::sort(world.nodes, {}, &WorldNode::id);

@@ -18,6 +18,7 @@ struct WorldNode {
   int functions = 0;  // libraries
   bool oom_killed = false;
   bool deleting = false;
+  std::string rollout;  // the StatefulSet that owns the pod, while its pods are of several revisions
   std::string zone;
   Role role = Role::kPrimary;
   NodeId primary;  // of a replica

@@ -77,6 +77,8 @@ bool is_final(State state) {
          state == State::kFailed;
 }
 
+bool rests(State state) { return is_final(state) || state == State::kAwaitingApproval; }
+
 SlotSet remaining(const Batch& batch, const World& world) {
   const WorldNode* source = world.find(batch.source);
   return source == nullptr ? SlotSet{} : intersection(batch.slots, source->slots);

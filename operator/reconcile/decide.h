@@ -84,6 +84,8 @@ struct Decision {
 };
 
 bool is_final(State state);
+// Nothing happens in this state until the spec changes: an end, or a question to a person.
+bool rests(State state);
 
 Decision decide(const RedisRebalance& resource, const RebalanceStatus& status, const Notebook& notebook,
                 const Scene& scene);

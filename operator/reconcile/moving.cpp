@@ -102,16 +102,13 @@ std::optional<Decision> close_open(Step& step) {
 std::optional<Decision> hold_unhealthy(Step& step) {
   const Finding* blocker = first_blocker(step.scene.world.findings);
   if (blocker == nullptr) return std::nullopt;
-  const std::string what =
-      fmt::format("{}{}{}", blocker->where, blocker->where.empty() ? "" : ": ", blocker->evidence);
   if (!step.notebook().waiting_since) step.notebook().waiting_since = step.scene.now;
   if (step.scene.now - *step.notebook().waiting_since >
       std::chrono::seconds(step.spec.safety.coverage_timeout_seconds)) {
-    if (step.scene.running.empty())
-      return step.enter(State::kFailed, blocker->name, what + "; " + blocker->remedy);
-    return step.act(StopBatches{what}, blocker->name, what);
+    if (step.scene.running.empty()) return step.enter(State::kFailed, blocker->name, sentence_of(*blocker));
+    return step.act(StopBatches{fact_of(*blocker)}, blocker->name, fact_of(*blocker));
   }
-  return step.stay(blocker->name, what);
+  return step.stay(blocker->name, fact_of(*blocker));
 }
 
 // Its server ends within seconds: what is under way stops at the next safe point, and nothing starts. When it
@@ -119,7 +116,7 @@ std::optional<Decision> hold_unhealthy(Step& step) {
 std::optional<Decision> hold_for_leaving(Step& step) {
   const auto leaving = leaving_pod(*step.status().plan, step.scene.world);
   if (!leaving) return std::nullopt;
-  const std::string what = fmt::format("{}: {}; {}", leaving->where, leaving->evidence, leaving->remedy);
+  const std::string what = sentence_of(*leaving);
   if (!step.scene.running.empty()) return step.act(StopBatches{what}, leaving->name, what);
   return step.stay(leaving->name, what);
 }

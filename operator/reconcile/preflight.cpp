@@ -36,11 +36,6 @@ std::optional<Finding> replicas_finding(const World& world, const WorldNode& pri
       "wait for the replicas, add one, or set safety.replicas to Prefer or Ignore"};
 }
 
-Finding deleting_finding(const WorldNode& node) {
-  return {Severity::kBlocker, "PodDeleting", node.pod, "the pod has a deletionTimestamp",
-          "wait until its replacement is ready"};
-}
-
 // The version in the footer of a DUMP payload, which is the RDB version. Measured: Redis 6.2 9, 7.0 10, 8.0
 // 12, 8.6 13; Valkey 8.1 11, 9.1 80. From the sources: Redis 7.2 11, 7.4 12. Of Redis 8.2 and 8.4 the worse
 // is taken for either side.
@@ -106,22 +101,32 @@ std::vector<Finding> preflight(const Plan& plan, const World& world, const Safet
     const WorldNode* node = world.find(id);
     if (node == nullptr) continue;  // a missing node is a finding of the cluster already
     if (auto finding = replicas_finding(world, *node, safety)) findings.push_back(std::move(*finding));
-    if (node->deleting) findings.push_back(deleting_finding(*node));
+    if (auto finding = leaving(*node)) findings.push_back(std::move(*finding));
   }
   return findings;
+}
+
+// A rollout that a partition or OnDelete holds half-way counts too: nobody can tell when it goes on.
+std::optional<Finding> leaving(const WorldNode& node) {
+  if (node.deleting) {
+    return Finding{Severity::kBlocker, "PodDeleting", node.pod, "the pod has a deletionTimestamp",
+                   "wait until its replacement is ready"};
+  }
+  if (node.rollout.empty()) return std::nullopt;
+  return Finding{
+      Severity::kBlocker, "RolloutUnderWay", node.pod,
+      fmt::format("StatefulSet {} is in the middle of a rollout: its pods are of several revisions",
+                  node.rollout),
+      fmt::format("finish it first (kubectl rollout status statefulset/{})", node.rollout)};
 }
 
 std::optional<Finding> leaving_pod(const Plan& plan, const World& world) {
   for (const auto& id : touched(plan)) {
     const WorldNode* node = world.find(id);
-    if (node != nullptr && node->deleting) return deleting_finding(*node);
+    if (node == nullptr) continue;
+    if (auto finding = leaving(*node)) return finding;
   }
   return std::nullopt;
-}
-
-const Finding* first_blocker(const std::vector<Finding>& findings) {
-  const auto found = std::ranges::find(findings, Severity::kBlocker, &Finding::severity);
-  return found == findings.end() ? nullptr : &*found;
 }
 
 }  // namespace rebalance

@@ -11,14 +11,13 @@
 namespace rebalance {
 
 // Replicas of every source and target as safety.replicas, minReplicas and maxReplicaLagBytes ask; pods that
-// are being deleted; targets that cannot read what the source's DUMP writes. Require makes a blocker of what
-// Prefer makes a warning.
+// are being deleted or replaced; targets that cannot read what the source's DUMP writes. Require makes a
+// blocker of what Prefer makes a warning.
 std::vector<Finding> preflight(const Plan& plan, const World& world, const SafetySpec& safety);
 
-// The first pod that the plan touches and that is being deleted.
+// Why the pod of this node will not stay: PodDeleting, or RolloutUnderWay of its StatefulSet.
+std::optional<Finding> leaving(const WorldNode& node);
+// The first pod that the plan touches and that will not stay.
 std::optional<Finding> leaving_pod(const Plan& plan, const World& world);
-
-// The first blocker, or nullptr.
-const Finding* first_blocker(const std::vector<Finding>& findings);
 
 }  // namespace rebalance

@@ -37,12 +37,19 @@ std::optional<Decision> repair_first(Step& step) {
                     : fmt::format("finishing what was left open: slots {}", step.scene.journal_slots.text()));
 }
 
+// The first in full, a few more by name.
 std::optional<Decision> refuse_unsafe(Step& step, const std::vector<Finding>& findings) {
   const Finding* blocker = first_blocker(findings);
   if (blocker == nullptr) return std::nullopt;
-  return step.enter(State::kRefused, blocker->name,
-                    fmt::format("{}{}{}; {}", blocker->where, blocker->where.empty() ? "" : ": ",
-                                blocker->evidence, blocker->remedy));
+  constexpr int kNamed = 4;
+  std::string message = sentence_of(*blocker);
+  int others = 0;
+  for (const auto& other : findings) {
+    if (other.severity != Severity::kBlocker || &other == blocker || ++others > kNamed) continue;
+    message += fmt::format("; also {}{}{}", other.name, other.where.empty() ? "" : " at ", other.where);
+  }
+  if (others > kNamed) message += fmt::format(" and {} more", others - kNamed);
+  return step.enter(State::kRefused, blocker->name, std::move(message));
 }
 
 // What a plan was weighed with may grow or shrink by so much before it counts as another world.
@@ -190,7 +197,7 @@ std::optional<Decision> let_gossip_settle(Step& step) {
   }
   if (!since) since = step.scene.now;
   if (step.scene.now - *since > kGossip) return std::nullopt;
-  return step.stay("Converging", fmt::format("{}: {}", blocker->where, blocker->evidence), Millis(250));
+  return step.stay("Converging", fact_of(*blocker), Millis(250));
 }
 
 // The plan that is there already, if it still fits the cluster, else a new one; what was approved is never

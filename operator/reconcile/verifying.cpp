@@ -26,11 +26,8 @@ Decision finish(Step step) {
 Decision not_yet(Step step, const Finding& blocker) {
   auto& since = step.notebook().waiting_since;
   if (!since) since = step.scene.now;
-  const std::string what =
-      fmt::format("{}: {}", blocker.where.empty() ? blocker.name : blocker.where, blocker.evidence);
-  if (step.scene.now - *since < kAgreement) return step.stay("Converging", what, Millis(250));
-  return step.enter(State::kFailed, "NotConverged",
-                    fmt::format("30 s after the last move: {}; {}", what, blocker.remedy));
+  if (step.scene.now - *since < kAgreement) return step.stay("Converging", fact_of(blocker), Millis(250));
+  return step.enter(State::kFailed, "NotConverged", "30 s after the last move: " + sentence_of(blocker));
 }
 
 }  // namespace

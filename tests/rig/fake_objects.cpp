@@ -244,7 +244,7 @@ ObjectAnswer FakeObjects::remove(const ObjectPath& path, const Json& options) {
   const auto* const live = find(path);
   if (live == nullptr) return not_found(path);
   const auto wanted = options.value(Json::json_pointer("/preconditions/uid"), "");
-  if (!wanted.empty() && wanted != (*live)["metadata"]["uid"]) {
+  if (!wanted.empty() && wanted != (*live)["metadata"].value("uid", "")) {
     return refusal(409, "Conflict", "Precondition failed: UID in precondition: " + wanted);
   }
   if ((*live)["metadata"].value("finalizers", Json::array()).empty()) return erase(key_of(path));

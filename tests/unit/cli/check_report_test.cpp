@@ -68,11 +68,12 @@ TEST(PodFindings, AMaxmemoryThatTheLimitCannotHoldIsSaid) {
 
 TEST(PodFindings, WhatHappenedToThePodIsSaid) {
   auto pod = pod_of(100 * kMiB);
-  pod.deleting = true;
   pod.ready = false;
   pod.oom_killed = true;
   pod.restart_count = 3;
-  EXPECT_THAT(names(pod_findings({pod}, one_node(1, 100 * kMiB), {})),
+  auto world = one_node(1, 100 * kMiB);
+  world.nodes[0].deleting = true;
+  EXPECT_THAT(names(pod_findings({pod}, world, {})),
               testing::ElementsAre("PodDeleting", "NotReady", "OomKilledBefore"));
 }
 

@@ -10,6 +10,7 @@ Record approved_plan() {
   Record record{"shop/add-shard", "00ff", "2026-01-01T00:00:00Z", true, {}};
   record.plan.hash = "e3e0b82cf17907f4";
   record.plan.batches = {{0, "a", "b", SlotSet::parse("0-9,4000").value(), 77, 3}};
+  record.plan.engines = {{"a", "b", Engine::kKeyByKey, "the only one", "Redis 8.4"}};
   record.plan.slots = 11;
   NodeForecast node;
   node.pod = "redis-0";
@@ -25,6 +26,9 @@ TEST(RecordCodec, GivesBackWhatARestartNeeds) {
   EXPECT_TRUE(record->approved);
   EXPECT_EQ(record->plan.hash, "e3e0b82cf17907f4");
   EXPECT_EQ(record->plan.batches, approved_plan().plan.batches);
+  ASSERT_EQ(record->plan.engines.size(), 1U);
+  EXPECT_EQ(record->plan.engines[0].target, "b");
+  EXPECT_EQ(record->plan.engines[0].lacking, "Redis 8.4");
   EXPECT_EQ(record->plan.nodes.at(0).limit, 118 * kMiB);
 }
 

@@ -13,7 +13,8 @@ using ::testing::HasSubstr;
 
 const std::string kPod = R"({
   "apiVersion": "v1", "kind": "Pod",
-  "metadata": {"name": "redis-1", "namespace": "shop", "uid": "u1", "labels": {"app": "redis"},
+  "metadata": {"name": "redis-1", "namespace": "shop", "uid": "u1", "labels": {"app": "redis", "controller-revision-hash": "redis-7d4"},
+               "ownerReferences": [{"kind": "StatefulSet", "name": "redis", "uid": "o1", "controller": true}],
                "annotations": {"long": "0123456789"}, "managedFields": [{"manager": "kubelet"}]},
   "spec": {"containers": [{"name": "redis", "image": "redis:7", "env": [{"name": "A", "value": "b"}],
                            "ports": [{"name": "redis", "containerPort": 6380}],
@@ -53,6 +54,8 @@ TEST(StoredPod, TellsTheSameAsTheWholePod) {
   EXPECT_TRUE(pods[0].oom_killed);
   EXPECT_TRUE(pods[0].ready);
   EXPECT_FALSE(pods[0].deleting);
+  EXPECT_EQ(pods[0].stateful_set, "redis");
+  EXPECT_EQ(pods[0].revision, "redis-7d4");
 }
 
 TEST(StoredPod, IsKeptWithoutWhatNobodyAsksFor) {

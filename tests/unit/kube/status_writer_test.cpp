@@ -71,7 +71,7 @@ TEST_F(StatusWriterTest, AppliesTheWholeStatusAsOneManagerOfThisVeryObject) {
       "apiVersion": "redisrebalance.io/v1alpha1", "kind": "RedisRebalance",
       "metadata": {"namespace": "shop", "name": "x", "uid": "u1"}, "status": {"state": "Moving"}})"));
   EXPECT_EQ(std::get<StatusWritten>(outcome).resource_version,
-            server->object(std::string(kPath) + "/status")["metadata"]["resourceVersion"]);
+            server->object(std::string(kPath) + "/status")["metadata"]["resourceVersion"].get<std::string>());
 }
 
 TEST_F(StatusWriterTest, TheSameStatusIsNotSent) {

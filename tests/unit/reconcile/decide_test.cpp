@@ -206,6 +206,7 @@ TEST(Decide, APrimaryWithoutReplicasIsRefusedWhenTheSpecRequiresThem) {
   drive.once();
   EXPECT_EQ(drive.status.state, State::kRefused);
   EXPECT_EQ(drive.status.reason, "ReplicasNotInSync");
+  EXPECT_THAT(drive.status.message, HasSubstr("also ReplicasNotInSync at redis-"));
 }
 
 TEST(Decide, AStopLetsRunningBatchesEndAndStartsNothing) {
@@ -282,6 +283,21 @@ TEST(Decide, APodThatIsBeingDeletedStopsWhatRunsAndLetsNothingStart) {
   drive.once();
   EXPECT_TRUE(drive.last.actions.empty());
   EXPECT_THAT(drive.status.message, HasSubstr("redis-2"));
+}
+
+TEST(Decide, ARolloutThatBeginsStopsWhatRunsUntilItIsOver) {
+  Drive drive;
+  drive.until(State::kRebalancing);
+  drive.once();
+  drive.scene.running = {std::get<StartBatch>(drive.last.actions.front()).batch};
+  drive.scene.world.nodes[2].rollout = "redis";
+  drive.once();
+  EXPECT_EQ(count<StopBatches>(drive.last), 1);
+  EXPECT_EQ(drive.status.reason, "RolloutUnderWay");
+  drive.scene.running.clear();
+  drive.scene.world.nodes[2].rollout.clear();
+  drive.once();
+  EXPECT_EQ(count<StartBatch>(drive.last), 1);
 }
 
 TEST(Decide, AtMostTwoSourcesMoveIntoOneTarget) {
