@@ -4,7 +4,7 @@ JOBS ?= $(shell nproc)
 CACHE := $(if $(XDG_CACHE_HOME),$(XDG_CACHE_HOME),$(HOME)/.cache)/redis-rebalance
 export JOBS
 
-.PHONY: build demo demo-incident test test-full bench lint format manifests image asan tsan clean
+.PHONY: build demo demo-incident test test-full e2e bench lint format manifests image asan tsan clean
 
 build: ## the program: build/redis-rebalance
 	@scripts/setup build
@@ -23,6 +23,11 @@ test: ## every kind of test in short form: 20 minutes or less on 2 cores
 
 test-full: ## the long seeds, soaks and matrices as well
 	@scripts/test full
+
+e2e: ## the image and the chart on a real Kubernetes node of its own, with real Redis pods and their limits; wants root
+	@scripts/setup test
+	@scripts/build build e2e_tests
+	@ctest --test-dir build --label-regex '^e2e$$' --verbose --no-tests=error
 
 bench: ## against redis-cli, and the planner's own benchmarks
 	@scripts/setup test

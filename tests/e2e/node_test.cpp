@@ -1,0 +1,262 @@
+// A real node: the image from the Dockerfile, installed as the documentation says, at work on real Redis pods
+// with memory limits. scripts/e2e prepares what this needs, and runs it.
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <iostream>
+#include <memory>
+#include <sstream>
+
+#include "e2e/pod_cluster.h"
+#include "rig/digest.h"
+#include "rig/writer.h"
+
+namespace rebalance {
+namespace {
+
+namespace fs = std::filesystem;
+using rig::Milliseconds;
+using testing::AllOf;
+using testing::HasSubstr;
+
+const fs::path kSource = SOURCE_FOLDER;
+constexpr const char* kSpace = "redis-rebalance-system";
+constexpr const char* kName = "redis-rebalance-operator";
+constexpr Milliseconds kSoon{90'000};
+constexpr Milliseconds kWork{300'000};
+
+// Over-full: each primary is above the ceiling of this limit, as in the incident of docs/concepts.md.
+constexpr std::int64_t kLimit = 118LL << 20;
+const rig::FillOptions kOverFull{
+    .keys = 114'000, .min_value_bytes = 1000, .max_value_bytes = 4000, .mixed_types = false, .ttl_share = 0};
+const rig::FillOptions kLittle{.keys = 20'000};
+
+const std::string kIncident = "{type: Move, move: {assignments: [{slots: \"0-1499\", to: redis-1}]}}";
+const std::string kBalance = "{type: Balance}";
+const std::string kSlowly = "  batch: {maxBytesPerSecond: 300Ki}\n";
+
+std::vector<fs::path> images() {
+  const char* paths = std::getenv("E2E_IMAGES");
+  if (paths == nullptr) throw std::runtime_error("run this through scripts/e2e, which makes the images");
+  std::istringstream in(paths);
+  std::vector<fs::path> all;
+  for (std::string path; std::getline(in, path, ':');) all.emplace_back(path);
+  return all;
+}
+
+void expect_done(const rig::Finished& done) { EXPECT_EQ(done.exit_code, 0) << done.out << done.err; }
+
+// One node for all cases. Each has a Redis cluster of its own; the operator stays from one to the next.
+class ARealNode : public testing::Test {
+ protected:
+  static void SetUpTestSuite() { node_ = std::make_unique<rig::KubeNode>(images()); }
+  static void TearDownTestSuite() { node_.reset(); }
+
+  // As docs/kubernetes.md says. Upgrades what is there.
+  static rig::Finished helm_install(const std::vector<std::string>& more = {}) {
+    std::vector<std::string> words{
+        "upgrade",
+        "--install",
+        kName,
+        kSource / "charts" / kName,
+        "--namespace",
+        kSpace,
+        "--create-namespace",
+        "--set",
+        "image.repository=localhost/redis-rebalance-operator,image.tag=dev,image.pullPolicy=Never",
+        "--wait",
+        "--timeout",
+        "180s"};
+    words.insert(words.end(), more.begin(), more.end());
+    return node_->helm(words);
+  }
+  static std::string operator_log() {
+    return node_->kubectl({"logs", "--namespace", kSpace, "deployment/" + std::string(kName), "--tail=40"})
+        .out;
+  }
+
+  static std::unique_ptr<PodCluster> cluster(const rig::FillOptions& data, std::int64_t limit = kLimit) {
+    static int count = 0;
+    auto made = std::make_unique<PodCluster>(*node_, fmt::format("shop-{}", ++count), limit);
+    rig::fill(made->seed(), data);
+    return made;
+  }
+
+  // `kubectl apply` of a RedisRebalance over the cluster's pods.
+  static void apply(const PodCluster& cluster, const std::string& name, const std::string& goal,
+                    const std::string& more = "") {
+    expect_done(
+        node_->kubectl({"apply", "--namespace", cluster.name_space(), "-f", "-"},
+                       fmt::format("apiVersion: redisrebalance.io/v1alpha1\n"
+                                   "kind: RedisRebalance\n"
+                                   "metadata: {{name: {}}}\n"
+                                   "spec:\n"
+                                   "  cluster: {{podSelector: {{matchLabels: {{app: redis-cluster}}}}}}\n"
+                                   "  goal: {}\n"
+                                   "  approval: {{mode: Automatic}}\n"
+                                   "  safety: {{replicas: Ignore, persistence: Ignore}}\n"
+                                   "  observeSeconds: 0\n{}",
+                                   name, goal, more)));
+  }
+  static std::string status(const PodCluster& cluster, const std::string& name, const std::string& pointer) {
+    return node_->admin()
+        .field(rig::rebalance_path(cluster.name_space(), name), "/status" + pointer)
+        .value_or("");
+  }
+  static bool reaches(const PodCluster& cluster, const std::string& name, const std::string& state,
+                      Milliseconds limit = kWork) {
+    return rig::wait_until(
+        [&] { return rig::nap(Milliseconds(100)), status(cluster, name, "/state") == state; }, limit);
+  }
+  static std::string told(const PodCluster& cluster, const std::string& name) {
+    return node_->kubectl({"describe", "rrb", name, "--namespace", cluster.name_space()}).out +
+           operator_log();
+  }
+  static bool wait_for_open_slot(const PodCluster& cluster) {
+    return rig::wait_until([&] { return cluster.any_slot_open(); }, kSoon);
+  }
+
+  static void expect_nothing_lost(rig::Writer& writer) {
+    const auto report = writer.stop();
+    const auto verdict = writer.verify();
+    std::cout << "writer: " << report.acknowledged << " acknowledged, " << verdict.lost << " lost, "
+              << verdict.phantom << " phantom\n";
+    EXPECT_GT(report.acknowledged, 0) << report.last_error;
+    EXPECT_EQ(verdict.lost, 0) << verdict.examples;
+    EXPECT_EQ(verdict.phantom, 0) << verdict.examples;
+  }
+  static void expect_same_data(const rig::ClusterDigest& before, const PodCluster& cluster) {
+    const auto difference = rig::compare(before, rig::digest(cluster.seed()), Milliseconds(1000));
+    EXPECT_TRUE(difference.none()) << difference.lost << " lost: " << difference.examples;
+  }
+
+  static std::unique_ptr<rig::KubeNode> node_;
+};
+
+std::unique_ptr<rig::KubeNode> ARealNode::node_;
+
+TEST_F(ARealNode, HelmInstallsTheOperatorWhichRefusesTheIncidentAndRelievesTheFullPods) {
+  const auto redis = cluster(kOverFull);
+  std::cout << "filled: " << redis->memory_text();
+  const auto before = rig::digest(redis->seed());
+  expect_done(helm_install());
+
+  apply(*redis, "incident", kIncident);
+  ASSERT_TRUE(reaches(*redis, "incident", "Refused", kSoon)) << told(*redis, "incident");
+  const auto refusal = status(*redis, "incident", "/plan/refusals/0");
+  std::cout << "refused: " << refusal << '\n';
+  EXPECT_THAT(refusal,
+              AllOf(HasSubstr(R"("pod":"redis-1")"), HasSubstr("shortBytes"), HasSubstr("RaiseLimit")));
+  EXPECT_EQ(redis->slots_of(1), 5461);
+
+  apply(*redis, "relief", kBalance);
+  ASSERT_TRUE(reaches(*redis, "relief", "Succeeded")) << told(*redis, "relief");
+  std::cout << "relieved: " << redis->memory_text();
+  EXPECT_GT(redis->slots_of(3), 3500);
+  EXPECT_LE(redis->memory(3).peak, kLimit * 80 / 100);
+  redis->expect_nobody_restarted();
+  redis->expect_clean();
+  expect_same_data(before, *redis);
+}
+
+TEST_F(ARealNode, LongTheSameMoveByRedisCliGetsAPodOomKilled) {
+  const auto redis = cluster(kOverFull);
+  const auto tried =
+      redis->redis_cli({"--cluster", "reshard", redis->seed().host + ":6379", "--cluster-from",
+                        redis->node_id(0), "--cluster-to", redis->node_id(1), "--cluster-slots", "1500",
+                        "--cluster-yes", "--cluster-timeout", "10000"});
+  EXPECT_NE(tried.exit_code, 0) << "redis-cli got through";
+  EXPECT_TRUE(rig::wait_until(
+      [&] {
+        return rig::nap(Milliseconds(200)),
+               redis->container(1, "/lastState/terminated/reason") == "OOMKilled";
+      },
+      kSoon))
+      << redis->container(1, "") << tried.out;
+  EXPECT_EQ(redis->container(1, "/lastState/terminated/exitCode"), "137");
+  std::cout << "redis-cli: "
+            << tried.out.substr(tried.out.size() - std::min<std::size_t>(tried.out.size(), 200))
+            << "\nlastState of redis-1: " << redis->container(1, "/lastState") << '\n';
+}
+
+TEST_F(ARealNode, LongALimitRaisedInPlaceIsSeenInTheNextPlan) {
+  const auto redis = cluster(kOverFull);
+  expect_done(helm_install());
+  apply(*redis, "before", kIncident);
+  ASSERT_TRUE(reaches(*redis, "before", "Refused", kSoon)) << told(*redis, "before");
+
+  expect_done(node_->kubectl(
+      {"patch", "pod", "redis-1", "--namespace", redis->name_space(), "--subresource", "resize", "--patch",
+       R"({"spec": {"containers": [{"name": "redis", "resources": {"limits": {"memory": "200Mi"}}}]}})"}));
+  ASSERT_TRUE(rig::wait_until(
+      [&] { return rig::nap(Milliseconds(200)), redis->container(1, "/resources/limits/memory") == "200Mi"; },
+      kSoon))
+      << redis->container(1, "");
+  EXPECT_EQ(redis->memory(1).limit, 200LL << 20);
+
+  apply(*redis, "after", kIncident);
+  ASSERT_TRUE(reaches(*redis, "after", "Succeeded")) << told(*redis, "after");
+  std::cout << "resized: " << redis->memory_text();
+  EXPECT_EQ(redis->slots_of(1), 5461 + 1500);
+  redis->expect_nobody_restarted();
+  redis->expect_clean();
+}
+
+TEST_F(ARealNode, LongHelmUpgradeInTheMiddleOfAMoveGoesOnAndNothingIsLost) {
+  const auto redis = cluster(kLittle);
+  expect_done(helm_install());
+  rig::Writer writer(redis->seed());
+  apply(*redis, "balance", kBalance, kSlowly);
+  ASSERT_TRUE(wait_for_open_slot(*redis)) << told(*redis, "balance");
+  const auto moved = redis->slots_of(3);
+  expect_done(helm_install({"--set", "operator.workers=2"}));
+  EXPECT_NE(status(*redis, "balance", "/state"), "Succeeded") << "it was over before the upgrade";
+  apply(*redis, "balance", kBalance);  // as fast as it goes
+  ASSERT_TRUE(reaches(*redis, "balance", "Succeeded")) << told(*redis, "balance");
+  EXPECT_GT(redis->slots_of(3), moved);
+  expect_nothing_lost(writer);
+  redis->expect_nobody_restarted();
+  redis->expect_clean();
+}
+
+TEST_F(ARealNode, LongHelmUninstallKeepsTheResourcesAndTheNextInstallFindsThemDone) {
+  const auto redis = cluster(kLittle);
+  expect_done(helm_install());
+  apply(*redis, "balance", kBalance);
+  ASSERT_TRUE(reaches(*redis, "balance", "Succeeded")) << told(*redis, "balance");
+  expect_done(node_->helm({"uninstall", kName, "--namespace", kSpace, "--wait"}));
+  EXPECT_EQ(status(*redis, "balance", "/state"), "Succeeded");
+  EXPECT_FALSE(
+      node_->admin().exists(fmt::format("/apis/apps/v1/namespaces/{}/deployments/{}", kSpace, kName)));
+
+  const auto slots = redis->slots_of(3);
+  expect_done(helm_install());
+  apply(*redis, "again", kBalance);
+  ASSERT_TRUE(reaches(*redis, "again", "Succeeded")) << told(*redis, "again");
+  EXPECT_EQ(status(*redis, "balance", "/state"), "Succeeded");
+  EXPECT_EQ(redis->slots_of(3), slots);
+}
+
+// `kubectl apply -k config` with the image set, as the documentation has it; then a sample as it is in
+// samples/.
+TEST_F(ARealNode, LongThePlainManifestsInstallTheSameOperator) {
+  const auto redis = cluster(kLittle);
+  node_->helm({"uninstall", kName, "--namespace", kSpace, "--wait"});
+  const rig::TempFolder folder;
+  folder.write("install.yaml", rig::read_file(kSource / "config" / "install.yaml"));
+  folder.write("kustomization.yaml",
+               "resources: [install.yaml]\n"
+               "images: [{name: redis-rebalance-operator, newName: localhost/redis-rebalance-operator, "
+               "newTag: dev}]\n");
+  expect_done(node_->kubectl({"apply", "--server-side", "--force-conflicts", "-k", folder.path()}));
+  expect_done(node_->kubectl(
+      {"rollout", "status", "--namespace", kSpace, "deployment/" + std::string(kName), "--timeout=180s"}));
+  apply(*redis, "balance", kBalance);
+  EXPECT_TRUE(reaches(*redis, "balance", "Succeeded")) << told(*redis, "balance");
+  expect_done(node_->kubectl({"delete", "namespace", kSpace}));
+}
+
+}  // namespace
+}  // namespace rebalance
