@@ -79,7 +79,8 @@ TEST_P(KillTheProgram, WheneverASlotIsOpen) {
   const auto cluster = lopsided({}, GetParam().name, 6000);
   const auto before = rig::digest(cluster->seed());
   Work work(*cluster);
-  work.aim(move_of("0-1000", "redis-3"), "batch: {maxSlots: 100, maxBytesPerSecond: 400Ki}\n");
+  work.aim(move_of("0-1000", "redis-3"),
+           "engine: KeyByKey\nbatch: {maxSlots: 100, maxBytesPerSecond: 400Ki}\n");
   for (int kill = 0; kill < 4; ++kill) {
     const auto program = work.start();
     ASSERT_TRUE(wait_for_open_slot(*cluster)) << program->said();

@@ -88,5 +88,49 @@ TEST_P(KillAServer, ThatStaysAwayIsNamed) {
   expect_same_data(before, digest_of(*cluster));
 }
 
+class KillAServerAtomically : public testing::TestWithParam<std::tuple<rig::ServerVersion, Victim>> {
+ protected:
+  static const rig::ServerVersion& version() { return std::get<0>(GetParam()); }
+  static int victim() { return std::get<1>(GetParam()).node; }
+  // A migration is under way, as its source tells it.
+  static bool under_way(const rig::TestCluster& cluster) {
+    const auto reply = version().is_valkey() ? cluster.command(0, {"CLUSTER", "GETSLOTMIGRATIONS"})
+                                             : cluster.command(0, {"CLUSTER", "MIGRATION", "STATUS", "ALL"});
+    return !reply.elements.empty();
+  }
+};
+INSTANTIATE_TEST_SUITE_P(Faults, KillAServerAtomically,
+                         testing::Combine(testing::ValuesIn(atomic_versions()),
+                                          testing::Values(Victim{"Source", 0}, Victim{"Target", 3})),
+                         [](const auto& test) {
+                           return std::get<0>(test.param).name + std::get<1>(test.param).name;
+                         });
+GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(KillAServerAtomically);
+
+// Whether the hand-over was before or after the end of the server: every slot has one owner with its keys.
+TEST_P(KillAServerAtomically, NothingIsLostAndTheNextRunFinishes) {
+  const auto cluster = lopsided(durable(), version().name, 3000);
+  rig::fill(cluster->seed(),
+            {.keys = 20'000, .min_value_bytes = 3000, .mixed_types = false, .prefix = "much:"});
+  const auto before = digest_of(*cluster);
+  rig::Writer writer(cluster->seed(), {.operations_per_second = 100, .timeout = rig::Milliseconds(2000)});
+  Work work(*cluster);
+  work.aim(move_of("0-4000", "redis-3"), "engine: Atomic\n");
+  const auto program = work.start();
+  ASSERT_TRUE(rig::wait_until([&] { return under_way(*cluster); }, rig::Milliseconds(60'000)));
+  cluster->node(victim()).kill_hard();
+  cluster->node(victim()).restart();
+  const int code = program->exit_code();
+  EXPECT_TRUE(code == kFailed || code == kDone) << program->said();
+  ASSERT_NO_THROW(cluster->wait_until_agreed());
+  const auto finished = work.run();
+  EXPECT_EQ(finished.exit_code, kDone) << finished.out;
+  EXPECT_EQ(cluster->owner_of(4000), 3);
+  work.expect_nothing_left();
+  expect_nothing_lost(writer);
+  expect_clean(*cluster);
+  expect_same_data(before, digest_of(*cluster));
+}
+
 }  // namespace
 }  // namespace rebalance

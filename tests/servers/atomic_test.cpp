@@ -9,19 +9,12 @@
 #include "rig/fill.h"
 #include "rig/writer.h"
 #include "servers/migrate_rig.h"
+#include "servers/run_rig.h"
 
 namespace rebalance {
 namespace {
 
 using testing::HasSubstr;
-
-std::vector<rig::ServerVersion> atomic_versions() {
-  auto all = rig::installed_versions();
-  std::erase_if(all, [](const auto& version) {
-    return version.is_valkey() ? version.major < 9 : !version.at_least(8, 4);
-  });
-  return all;
-}
 
 class Atomically : public testing::TestWithParam<rig::ServerVersion> {
  protected:

@@ -233,7 +233,7 @@ TEST_P(TwoVersions, AKeyThatWouldStallTheServerStaysAndIsNamed) {
   Work work(cluster);
   work.aim(move_of(std::to_string(slot - 20) + "-" + std::to_string(slot + 20),
                    "redis-" + std::to_string(1 - from)),
-           "", 2LL << 30);
+           "engine: KeyByKey\n", 2LL << 30);
   const auto finished = work.run();
   EXPECT_EQ(finished.exit_code, kDone) << finished.out;
   EXPECT_THAT(finished.out, testing::HasSubstr(std::to_string(slot) + ": a key of "));

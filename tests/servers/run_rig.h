@@ -21,12 +21,21 @@ enum ExitCode { kDone = 0, kInvalid = 2, kRefused = 3, kFailed = 4, kStopped = 5
 inline constexpr const char* kAtOnce = "approval: {mode: Automatic}\n";
 // For servers that stand alone and keep their data in memory.
 inline constexpr const char* kAlone = "safety: {replicas: Ignore, persistence: Ignore}\n";
-// Slow enough to be met in the middle, whatever machine this runs on.
-inline constexpr const char* kSlowly = "batch: {maxBytesPerSecond: 300Ki}\n";
+// Slow enough to be met in the middle, with a slot open, whatever machine this runs on.
+inline constexpr const char* kSlowly = "engine: KeyByKey\nbatch: {maxBytesPerSecond: 300Ki}\n";
 
 inline std::string drain_of(const std::string& pod) { return "type: Drain\ndrain: {pods: [" + pod + "]}"; }
 inline std::string move_of(const std::string& slots, const std::string& pod) {
   return "type: Move\nmove: {assignments: [{slots: \"" + slots + "\", to: " + pod + "}]}";
+}
+
+// Those whose slots change hands atomically.
+inline std::vector<rig::ServerVersion> atomic_versions() {
+  auto all = rig::installed_versions();
+  std::erase_if(all, [](const auto& version) {
+    return version.is_valkey() ? version.major < 9 : !version.at_least(8, 4);
+  });
+  return all;
 }
 
 // Redis 7.0 and the newest: what need not be shown on every version is shown on these.

@@ -309,6 +309,16 @@ TEST(Decide, AtMostTwoSourcesMoveIntoOneTarget) {
   EXPECT_EQ(count<StartBatch>(drive.last), 2);
 }
 
+TEST(Decide, AtomicMigrationsThatShareAServerComeOneAfterTheOther) {
+  Drive drive;
+  drive.scene.world.nodes = {primary(0, "0-5460"), primary(1, "5461-10922"), primary(2, "10923-16383"),
+                             primary(3, "")};
+  for (auto& node : drive.scene.world.nodes) node.version = {ServerKind::kRedis, 8, 6, 0};
+  drive.until(State::kRebalancing);
+  drive.once();
+  EXPECT_EQ(count<StartBatch>(drive.last), 1);
+}
+
 TEST(Decide, ARestartInTheMiddleStopsRepairsAndAsksAPerson) {
   Drive drive;
   drive.until(State::kRebalancing);
