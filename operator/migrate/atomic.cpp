@@ -86,21 +86,30 @@ Step Atomic::looked_at_source(const Replies& replies) {
   running_ = false;
   if (todo_.empty()) return settle(Millis(0));
   TRY_OK(check_nodes());
-  for (const auto& task : tasks_) {
-    if (!task.live) continue;
-    if (!ours(task) || !(begun_ || job_.adopted)) {
-      return error(ErrorCode::kConflict,
-                   fmt::format("slots {} are on their way from {} to {} by an atomic migration that is not "
-                               "ours ({}): wait for it, or end it",
-                               task.slots.text(), task.source, task.target, task.id));
-    }
-    if (task.import != redis_) continue;  // the same one, as its other end tells it
-    running_ = begun_ = true;
-    task_ = task.id;
-  }
+  const bool known = begun_ || job_.adopted;
+  if (known) adopt();
+  const auto foreign =
+      std::ranges::find_if(tasks_, [&](const auto& task) { return task.live && !(known && ours(task)); });
+  if (!running_ && foreign != tasks_.end()) return not_ours(*foreign);
   if (running_) return stopping_ || !giving_up_.empty() ? cancel(giving_up_) : watch(Millis(0));
   if (!giving_up_.empty()) return error(ErrorCode::kConflict, giving_up_);
   return stopping_ ? Step(std::nullopt) : begin();
+}
+
+// What runs over these slots is ours; of its two ends the commander's counts.
+void Atomic::adopt() {
+  const auto found = std::ranges::find_if(
+      tasks_, [&](const auto& task) { return task.live && task.import == redis_ && ours(task); });
+  if (found == tasks_.end()) return;
+  running_ = begun_ = true;
+  task_ = found->id;
+}
+
+Step Atomic::not_ours(const AtomicTask& task) const {
+  return error(ErrorCode::kConflict,
+               fmt::format("slots {} are on their way from {} to {} by an atomic migration that is not ours "
+                           "({}): wait for it, or end it",
+                           task.slots.text(), task.source, task.target, task.id));
 }
 
 Status Atomic::check_nodes() const {

@@ -34,6 +34,8 @@ class Atomic final : public GroupEngine {
   Step looked_at_target(const Replies& replies);
   Step looked_at_source(const Replies& replies);
   Status check_nodes() const;
+  void adopt();
+  Step not_ours(const AtomicTask& task) const;
   Step begin();
   Step started(const Replies& replies);
   Step watch(Millis wait);

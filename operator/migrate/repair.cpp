@@ -250,7 +250,8 @@ Status RepairRun::end_task(const MoveIntent& intent) {
   if (!redis && intent.engine != Engine::kAtomicValkey) return {};
   const auto& commander = redis ? intent.target : intent.source;
   const auto link = std::ranges::find(links_, commander, [](const NodeLink& one) { return one.member().id; });
-  if (link == links_.end() || !link->connected()) return {};  // a server that ends forgets its tasks
+  if (link == links_.end()) return {};  // it has left the cluster
+  if (!link->connected()) TRY_OK(link->connect(stop_));
   const auto is_ours = [&](const AtomicTask& task) {
     return task.source == intent.source && task.target == intent.target &&
            intersection(task.slots, intent.slots) == task.slots;

@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <functional>
 
 namespace rebalance {
@@ -57,8 +58,10 @@ class Pair {
   }
   Reply nodes(Side side) const {
     const bool from = side == Side::kSource;
-    return Reply::string(fmt::format("{} 127.0.0.1:1@2 myself,master - 0 0 1 connected {}\n",
-                                     from ? "A" : "B", (from ? source : target).text()));
+    auto owned = (from ? source : target).text();
+    std::ranges::replace(owned, ',', ' ');
+    return Reply::string(
+        fmt::format("{} 127.0.0.1:1@2 myself,master - 0 0 1 connected {}\n", from ? "A" : "B", owned));
   }
   Reply task(const std::string& id, const std::string& over, const std::string& in, bool import) const {
     const auto text = [](const char* what) { return Reply::string(what); };
