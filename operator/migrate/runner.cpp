@@ -112,7 +112,7 @@ Status BatchRun::recorded(Write write) const {
                                      written.error().code == ErrorCode::kTimeout);
     if (!passes || stop_.stop_requested()) return written;
     TRY_OK(hooks_.gate.may_write());
-    pause_for(500ms, stop_);
+    wait_for(stop_, 500ms);
   }
 }
 
