@@ -140,6 +140,19 @@ TEST(Decide, ALiveClaimOfAnotherMeansWaitingAndSaysWho) {
   EXPECT_EQ(drive.until_final(), State::kSucceeded);
 }
 
+// A missing right, or an API server that is away: nobody else is accused of it.
+TEST(Decide, AClaimThatCannotBeAskedForMeansWaitingAndSaysWhy) {
+  Drive drive;
+  drive.scene.claim_problem = "leases is forbidden";
+  drive.once();
+  EXPECT_EQ(drive.status.state, State::kWaiting);
+  EXPECT_EQ(drive.status.reason, "CannotClaim");
+  EXPECT_THAT(drive.status.message, HasSubstr("leases is forbidden"));
+  EXPECT_THAT(drive.last.actions, testing::SizeIs(1)) << "it is asked again";
+  drive.scene.claim_problem.clear();
+  EXPECT_EQ(drive.until_final(), State::kSucceeded);
+}
+
 TEST(Decide, APlanAboveTheThresholdWaitsForItsHash) {
   Drive drive;
   drive.resource.spec.approval = {ApprovalMode::kThreshold, 100, kGiB, ""};
