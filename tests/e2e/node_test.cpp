@@ -239,23 +239,41 @@ TEST_F(ARealNode, LongHelmUninstallKeepsTheResourcesAndTheNextInstallFindsThemDo
   EXPECT_EQ(redis->slots_of(3), slots);
 }
 
-// `kubectl apply -k config` with the image set, as the documentation has it; then a sample as it is in
-// samples/.
+// As README and docs/kubernetes.md have it: the image named in the kustomization, then `kubectl apply
+// --server-side -k config`.
 TEST_F(ARealNode, LongThePlainManifestsInstallTheSameOperator) {
-  const auto redis = cluster(kLittle);
   node_->helm({"uninstall", kName, "--namespace", kSpace, "--wait"});
+  node_->kubectl({"delete", "crd", "redisrebalances.redisrebalance.io", "--ignore-not-found"});
+  const auto redis = cluster(kLittle);
   const rig::TempFolder folder;
   folder.write("install.yaml", rig::read_file(kSource / "config" / "install.yaml"));
-  folder.write("kustomization.yaml",
-               "resources: [install.yaml]\n"
-               "images: [{name: redis-rebalance-operator, newName: localhost/redis-rebalance-operator, "
-               "newTag: dev}]\n");
-  expect_done(node_->kubectl({"apply", "--server-side", "--force-conflicts", "-k", folder.path()}));
+  auto kustomization = rig::read_file(kSource / "config" / "kustomization.yaml");
+  const std::string name = "newName: redis-rebalance-operator";
+  ASSERT_THAT(kustomization, HasSubstr(name));
+  kustomization.replace(kustomization.find(name), name.size(), "newName: localhost/redis-rebalance-operator");
+  const std::string tag = "newTag: 0.1.0";
+  kustomization.replace(kustomization.find(tag), tag.size(), "newTag: dev");
+  folder.write("kustomization.yaml", kustomization);
+
+  expect_done(node_->kubectl({"apply", "--server-side", "-k", folder.path()}));
   expect_done(node_->kubectl(
       {"rollout", "status", "--namespace", kSpace, "deployment/" + std::string(kName), "--timeout=180s"}));
   apply(*redis, "balance", kBalance);
-  EXPECT_TRUE(reaches(*redis, "balance", "Succeeded")) << told(*redis, "balance");
-  expect_done(node_->kubectl({"delete", "namespace", kSpace}));
+  const auto done = node_->kubectl(
+      {"wait", "rrb/balance", "--namespace", redis->name_space(), "--for=condition=Ready", "--timeout=240s"});
+  EXPECT_EQ(done.exit_code, 0) << done.err << told(*redis, "balance");
+  EXPECT_EQ(status(*redis, "balance", "/state"), "Succeeded");
+  expect_done(node_->kubectl({"delete", "-k", folder.path(), "--ignore-not-found"}));
+}
+
+// docs/gitops.md. Argo CD itself is not here; what it reads its customisations from is.
+TEST_F(ARealNode, LongTheConfigMapOfArgoCdTakesThePatch) {
+  expect_done(node_->kubectl({"create", "namespace", "argocd"}));
+  expect_done(node_->kubectl({"create", "configmap", "argocd-cm", "--namespace", "argocd"}));
+  expect_done(node_->kubectl({"-n", "argocd", "patch", "configmap", "argocd-cm", "--patch-file",
+                              kSource / "gitops/argo-cd/argocd-cm.yaml"}));
+  EXPECT_THAT(node_->admin().get(rig::core_path("argocd", "configmaps", "argocd-cm")),
+              HasSubstr("resource.customizations.health.redisrebalance.io_RedisRebalance"));
 }
 
 }  // namespace
