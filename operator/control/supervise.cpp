@@ -36,6 +36,7 @@ RunOrder supervise(const KnownObject& object, const LocalRun& run, const Install
     return stop(run, "SpecChanged", "the spec has changed: going on with the new one");
   if (run.active && !around.held.empty()) return stop(run, "Held", around.held);
   if (run.active) return {};
+  if (object.state == State::kCancelled) return {};  // whatever the spec says now: it is a new object's turn
   if (rests(object.state) && object.observed_generation == object.generation) return {};
   if (run.backing_off && run.generation == object.generation) return {};
   if (!around.held.empty()) return {Verb::kHold, "Held", around.held};

@@ -224,6 +224,24 @@ std::optional<Decision> find_plan(Step& step) {
 
 }  // namespace
 
+Decision hold_back(Step step) {
+  const bool cancelled = step.spec.execution == Execution::kCancelled;
+  const std::string name = cancelled ? "Cancelled" : "Paused";
+  const auto asked = "spec.execution is " + name;
+  if (!step.scene.running.empty())
+    return step.act(StopBatches{asked}, "Stopping", asked + ": stopping at the next safe point");
+  const bool open = !step.scene.journal_slots.empty();
+  if (open && !step.scene.repaired && !step.scene.repair_error) {
+    if (auto waiting = claim(step)) return *std::move(waiting);
+    return step.act(RepairOpen{}, "Repairing", "closing slots " + step.scene.journal_slots.text());
+  }
+  std::string message = asked + (cancelled ? ": what was moved stays where it is; this is final"
+                                           : ": nothing moves until it is Run again");
+  if (step.scene.repair_error) message += "; slots stay open: " + step.scene.repair_error->message;
+  step.decision.requeue = Millis(10'000);
+  return step.enter(cancelled ? State::kCancelled : State::kPaused, name, std::move(message));
+}
+
 Decision close_only(Step step) {
   if (step.scene.repair_error) return step.stay("Stopped", step.scene.repair_error->message);
   if (step.scene.repaired || step.scene.journal_slots.empty())

@@ -82,6 +82,38 @@ TEST_F(OperatorEdits, AGoalThatCannotBeReachedStopsWhatMovesAndClosesIt) {
   expect_clean(cluster_);
 }
 
+TEST_F(OperatorEdits, APauseHoldsAndRunGoesOnWithTheSamePlan) {
+  const auto running = start_moving();
+  const auto hash = api_.field(path(), "/status/plan/hash");
+  api_.merge(path(), R"({"spec": {"execution": "Paused"}})");
+  EXPECT_TRUE(reaches("Paused")) << told() << running->said();
+  EXPECT_FALSE(any_slot_open(cluster_));
+  const auto moved = cluster_.slots_of(3);
+  EXPECT_GT(moved, 0);
+  EXPECT_LT(moved, 3000) << "it went on";
+
+  api_.merge(path(), R"({"spec": {"execution": "Run"}})");
+  ASSERT_TRUE(reaches("Rebalancing")) << told() << running->said();
+  EXPECT_EQ(api_.field(path(), "/status/plan/hash"), hash);
+  lift_the_bound();
+  EXPECT_TRUE(reaches("Succeeded")) << told() << running->said();
+  expect_nothing_lost(writer_);
+  expect_clean(cluster_);
+}
+
+TEST_F(OperatorEdits, ACancelIsFinalWhateverTheSpecSaysAfterwards) {
+  const auto running = start_moving();
+  api_.merge(path(), R"({"spec": {"execution": "Cancelled"}})");
+  EXPECT_TRUE(reaches("Cancelled")) << told() << running->said();
+  EXPECT_FALSE(any_slot_open(cluster_));
+  const auto moved = cluster_.slots_of(3);
+  api_.merge(path(), R"({"spec": {"execution": "Run"}})");
+  EXPECT_FALSE(rig::wait_until([&] { return state() != "Cancelled"; }, rig::Milliseconds(3000)));
+  EXPECT_EQ(cluster_.slots_of(3), moved);
+  expect_nothing_lost(writer_);
+  expect_clean(cluster_);
+}
+
 // A namespace that is deleted takes pods and secrets with it before the object, and nothing can be created
 // in it any more. The servers of this test live on: what they hold must stay whole.
 TEST_F(OperatorEdits, ADeletedNamespaceGetsItsObjectBackInTime) {

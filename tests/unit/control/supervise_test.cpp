@@ -53,6 +53,22 @@ TEST(Supervise, WhatEndedStaysEndedUntilTheSpecChanges) {
   }
 }
 
+TEST(Supervise, WhatWasCancelledStaysSoWhateverTheSpecSaysNow) {
+  Situation cancelled;
+  cancelled.object.state = State::kCancelled;
+  cancelled.object.observed_generation = 2;
+  EXPECT_EQ(cancelled.verb(), Verb::kNothing);
+}
+
+TEST(Supervise, WhatIsPausedWaitsForTheSpec) {
+  Situation paused;
+  paused.object.state = State::kPaused;
+  paused.object.observed_generation = 3;
+  EXPECT_EQ(paused.verb(), Verb::kNothing);
+  paused.object.generation = 4;
+  EXPECT_EQ(paused.verb(), Verb::kStart);
+}
+
 TEST(Supervise, ARunThatAnotherProcessLeftInTheMiddleGoesOn) {
   Situation crashed;
   crashed.object.state = State::kRebalancing;
