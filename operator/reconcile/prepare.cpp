@@ -205,16 +205,18 @@ std::optional<Decision> let_gossip_settle(Step& step) {
   return step.stay("Converging", fact_of(*blocker), Millis(250));
 }
 
-// The plan that is there already, if it still fits the cluster, else a new one; what was approved is never
-// replaced.
+// The plan that is there already, if it still fits the cluster, else a new one; what a person approved is
+// never replaced.
 std::optional<Decision> find_plan(Step& step) {
   auto& plan = step.status().plan;
   if (plan) {
     const auto why = drift(*plan, step.scene.world);
     if (!why) return std::nullopt;
     const bool approved =
-        step.status().approved_hash == plan->hash || step.spec.approval.plan_hash == plan->hash;
-    if (approved) return step.enter(State::kPlanStale, "ClusterChanged", *why);
+        step.status().approved_hash == plan->hash && needs_approval(*plan, step.spec.approval);
+    if (approved || step.spec.approval.plan_hash == plan->hash)
+      return step.enter(State::kPlanStale, "ClusterChanged", *why);
+    step.status().approved_hash.clear();
   }
   auto made = make_plan(step.scene.world, step.spec, step.notebook().factors);
   if (!made) return step.enter(State::kRefused, "InvalidGoal", made.error().message);
