@@ -110,7 +110,8 @@ struct NodeState {
   std::vector<std::string> modules;
   int cluster_node_timeout_millis = 15000;
   bool allow_replica_migration = true;
-  int atomic_tasks = 0;  // atomic slot migrations under way (CLUSTER MIGRATION / GETSLOTMIGRATIONS)
+  int atomic_tasks = 0;        // atomic slot migrations under way (CLUSTER MIGRATION / GETSLOTMIGRATIONS)
+  bool atomic_denied = false;  // our user may not ask for them
   std::int64_t uptime_seconds = 0;
   std::string announced_host;  // in its own line of CLUSTER NODES
   int announced_port = 0;

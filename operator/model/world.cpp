@@ -16,6 +16,7 @@ WorldNode slim(const NodeState& node) {
   row.role = node.role;
   row.primary = node.primary;
   row.version = node.version;
+  row.atomic_denied = node.atomic_denied;
   row.slots = node.slots;
   row.keys = node.keys;
   row.memory = node.memory;

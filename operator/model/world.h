@@ -23,6 +23,7 @@ struct WorldNode {
   Role role = Role::kPrimary;
   NodeId primary;  // of a replica
   Version version;
+  bool atomic_denied = false;  // our user may not command atomic migrations there
   SlotSet slots;
   std::int64_t keys = 0;
   Bytes limit = 0;  // of the pod, effective; 0: none known

@@ -149,6 +149,7 @@ class Look {
       const std::string command = fmt::format("{}", fmt::join(questions[i], " "));
       const std::string right = fmt::format("+{}|{}", questions[i][0], questions[i][1]);
       if (replies[i].is_error()) {
+        node_.atomic_denied = node_.atomic_denied || questions[i][0] == "CLUSTER";
         cannot_read(command, replies[i].text, right);
       } else if (questions[i][0] == "FUNCTION") {
         node_.functions = static_cast<int>(replies[i].items.size());

@@ -17,6 +17,9 @@ std::string documented_rights(const rig::ServerVersion& version) {
   auto rights = text.substr(from, text.find("```", from) - from);
   std::ranges::replace(rights, '\n', ' ');
   if (version.at_least(7, 0)) rights += " +function|list +function|dump +function|restore";
+  if (!version.is_valkey() && version.at_least(8, 4)) rights += " +cluster|migration";
+  if (version.is_valkey() && version.major >= 9)
+    rights += " +cluster|migrateslots +cluster|getslotmigrations +cluster|cancelslotmigrations";
   if (version.at_least(7, 0) && !version.is_valkey() && !version.at_least(8, 2))
     leave_out(rights, "+cluster|slot-stats");
   if (!version.at_least(7, 0)) leave_out(rights, "+pexpiretime");

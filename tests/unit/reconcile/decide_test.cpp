@@ -465,7 +465,7 @@ TEST(Decide, BigKeysRefuseTheWholeWorkWhenTheSpecSaysSo) {
   EXPECT_TRUE(drive.last.actions.empty());
 }
 
-TEST(Decide, AnApprovedPlanIsResumedAndOneThatNoLongerFitsTheClusterIsStale) {
+TEST(Decide, AnApprovedPlanIsResumedAndOneThatNoLongerFitsTheClusterIsStaleIfAPersonApprovedIt) {
   Drive drive;
   drive.until(State::kRebalancing);
   RebalanceStatus recorded = drive.status;
@@ -479,6 +479,12 @@ TEST(Decide, AnApprovedPlanIsResumedAndOneThatNoLongerFitsTheClusterIsStale) {
   const int source = first.source == id_of(0) ? 0 : 1;
   drive.scene.world.nodes[source].slots.remove(first.slots);
   drive.scene.world.nodes[1 - source].slots.add(first.slots);  // somebody else moved them elsewhere
+  const auto elsewhere = drive.status;
+  drive.once();
+  EXPECT_EQ(drive.status.state, State::kRebalancing) << "nobody had to approve it: it is made anew";
+  EXPECT_NE(drive.status.plan->hash, elsewhere.plan->hash);
+  drive.status = elsewhere;
+  drive.resource.spec.approval = {.mode = ApprovalMode::kManual, .plan_hash = elsewhere.plan->hash};
   drive.once();
   EXPECT_EQ(drive.status.state, State::kPlanStale);
 }
