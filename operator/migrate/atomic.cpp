@@ -57,7 +57,7 @@ std::optional<Ask> Atomic::look(Millis wait) {
 
 Step Atomic::looked_at_target(const Replies& replies) {
   for (const auto& reply : replies) {
-    if (reply.is_error()) return retry("looking at " + job_.target.name + ": " + reply.text);
+    if (reply.is_error()) return troubled("looking at " + job_.target.name, reply.text);
   }
   TRY(view, own_view(replies[0]));
   target_ = std::move(view);
@@ -71,7 +71,7 @@ Step Atomic::looked_at_target(const Replies& replies) {
 
 Step Atomic::looked_at_source(const Replies& replies) {
   for (const auto& reply : replies) {
-    if (reply.is_error()) return retry("looking at " + job_.source.name + ": " + reply.text);
+    if (reply.is_error()) return troubled("looking at " + job_.source.name, reply.text);
   }
   TRY(view, own_view(replies[0]));
   source_ = std::move(view);
@@ -139,11 +139,8 @@ Step Atomic::started(const Replies& replies) {
   begun_ = true;
   const auto& reply = replies.front();
   if (reply.is_error()) {
-    const auto meaning = classify(reply.text);
-    const bool passes = meaning == Failure::kTransient || meaning == Failure::kAtomicTask;
-    const auto what =
-        fmt::format("{} will not begin to take slots {}: {}", job_.target.name, todo_.text(), reply.text);
-    return passes ? retry(what) : Step(error(ErrorCode::kConflict, what));
+    return troubled(fmt::format("{} will not begin to take slots {}", job_.target.name, todo_.text()),
+                    reply.text);
   }
   running_ = true;
   task_ = redis_ ? reply.text : "";
@@ -166,7 +163,7 @@ const AtomicTask* Atomic::find() const {
 
 Step Atomic::watched(const Replies& replies) {
   for (const auto& reply : replies) {
-    if (reply.is_error()) return retry("watching the migration: " + reply.text);
+    if (reply.is_error()) return troubled("watching the migration", reply.text);
   }
   tasks_ = parse_atomic_tasks(replies[0]);
   if (redis_) {
@@ -261,6 +258,15 @@ Step Atomic::retry(const std::string& why) {
                              todo_.text(), job_.source.name, job_.target.name, tries_, why));
   }
   return look(std::min<Millis>(100ms * (1 << (tries_ - 1)), 5s));
+}
+
+// What passes is looked at again; what does not ends the group with the server's words.
+Step Atomic::troubled(const std::string& what, const std::string& text) {
+  const auto meaning = classify(text);
+  const bool passes = meaning == Failure::kTransient || meaning == Failure::kAtomicTask;
+  if (passes) return retry(what + ": " + text);
+  const bool refused = meaning == Failure::kCredentials;
+  return error(refused ? ErrorCode::kRefused : ErrorCode::kConflict, what + ": " + text);
 }
 
 Step Atomic::ask(Stage stage, Ask ask) {

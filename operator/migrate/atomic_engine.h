@@ -48,6 +48,7 @@ class Atomic final : public GroupEngine {
   Step settled(const Replies& replies);
   Step stop();
   Step retry(const std::string& why);
+  Step troubled(const std::string& what, const std::string& text);
   Step ask(Stage stage, Ask ask);
 
   bool ours(const AtomicTask& task) const;

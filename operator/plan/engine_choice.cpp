@@ -20,18 +20,39 @@ bool moves_atomically(const WorldNode& node, bool accept_unsafe) {
   return node.version >= (accept_unsafe ? kFirstValkey : kSoundValkey);
 }
 
-// Why the pair cannot move atomically; empty: it can.
-std::string obstacle(const WorldNode& source, const WorldNode& target, const RebalanceSpec& spec) {
-  if (source.version.kind != target.version.kind)
-    return fmt::format("{} and {} are different servers", source.version.text(), target.version.text());
-  for (const auto* node : {&source, &target}) {
-    if (moves_atomically(*node, spec.accept_unsafe_versions)) continue;
-    const bool unsafe = moves_atomically(*node, true);
-    return fmt::format(
-        "{} of {} {}", node->version.text(), node->pod,
-        unsafe ? "has an atomic slot migration with known defects" : "has no atomic slot migration");
+const Version& sound(const WorldNode& node) { return is_redis(node) ? kSoundRedis : kSoundValkey; }
+
+const char* rights(const WorldNode& node) {
+  return is_redis(node) ? "+cluster|migration"
+                        : "+cluster|migrateslots +cluster|getslotmigrations +cluster|cancelslotmigrations";
+}
+
+// Why the pair cannot move atomically, and what it would need.
+struct Obstacle {
+  std::string why, lacking;
+};
+
+// nullopt: it can.
+std::optional<Obstacle> obstacle(const WorldNode& source, const WorldNode& target,
+                                 const RebalanceSpec& spec) {
+  const auto upgrade = fmt::format("upgrade both to {} or later for atomic migration", sound(source).text());
+  if (source.version.kind != target.version.kind) {
+    return Obstacle{
+        fmt::format("{} and {} are different servers", source.version.text(), target.version.text()),
+        upgrade};
   }
-  return {};
+  for (const auto* node : {&source, &target}) {
+    if (!moves_atomically(*node, spec.accept_unsafe_versions)) {
+      const char* what = moves_atomically(*node, true) ? "has an atomic slot migration with known defects"
+                                                       : "has no atomic slot migration";
+      return Obstacle{fmt::format("{} of {} {}", node->version.text(), node->pod, what), upgrade};
+    }
+    if (node->atomic_denied) {
+      return Obstacle{fmt::format("the user may not command atomic migrations on {}", node->pod),
+                      fmt::format("give it {} (docs/acl.md)", rights(*node))};
+    }
+  }
+  return std::nullopt;
 }
 
 }  // namespace
@@ -39,16 +60,13 @@ std::string obstacle(const WorldNode& source, const WorldNode& target, const Reb
 PairEngine choose_engine(const WorldNode& source, const WorldNode& target, const RebalanceSpec& spec) {
   PairEngine pair{source.id, target.id, Engine::kKeyByKey, "engine KeyByKey is asked for", ""};
   if (spec.engine == EngineChoice::kKeyByKey) return pair;
-  const auto why_not = obstacle(source, target, spec);
-  if (why_not.empty()) {
-    pair.engine = is_redis(source) ? Engine::kAtomicRedis : Engine::kAtomicValkey;
-    pair.why = fmt::format("both ends are {} or newer: slots change hands in one go",
-                           (is_redis(source) ? kSoundRedis : kSoundValkey).text());
+  if (auto against = obstacle(source, target, spec)) {
+    pair.why = std::move(against->why);
+    pair.lacking = std::move(against->lacking);
     return pair;
   }
-  pair.why = why_not;
-  pair.lacking = fmt::format("upgrade both to {} or later for atomic migration",
-                             (is_redis(source) ? kSoundRedis : kSoundValkey).text());
+  pair.engine = is_redis(source) ? Engine::kAtomicRedis : Engine::kAtomicValkey;
+  pair.why = fmt::format("both ends are {} or newer: slots change hands in one go", sound(source).text());
   return pair;
 }
 

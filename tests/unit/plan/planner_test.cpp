@@ -399,6 +399,16 @@ TEST(Engines, WithKnownDefectsAreTakenOnlyWhenTheSpecAcceptsThem) {
             Engine::kAtomicValkey);
 }
 
+TEST(Engines, AreKeyByKeyWhereTheUserMayNotCommandAnotherAndSayTheRight) {
+  auto world = world_of({{10 * kMB, 8192, kRoomy}, {10 * kMB, 8192, kRoomy}});
+  for (auto& node : world.nodes) node.version = {ServerKind::kRedis, 8, 6, 0};
+  world.nodes[1].atomic_denied = true;
+  const auto plan = make_plan(world, move("0", "redis-1")).value();
+  EXPECT_EQ(plan.engines.at(0).engine, Engine::kKeyByKey);
+  EXPECT_THAT(plan.engines.at(0).why, HasSubstr("redis-1"));
+  EXPECT_THAT(plan.engines.at(0).lacking, HasSubstr("+cluster|migration"));
+}
+
 TEST(Engines, AtomicThatCannotBeIsRefusedWithTheReason) {
   const Version old{ServerKind::kRedis, 7, 0, 15};
   const auto plan = plan_between(old, old, EngineChoice::kAtomic);
