@@ -86,7 +86,8 @@ class Leading {
       if (done) {
         queue_.forget(*key);
       } else {
-        log_warning(done.error().message);
+        done.error().code == ErrorCode::kConflict ? log_debug(done.error().message)
+                                                  : log_warning(done.error().message);
         queue_.add_rate_limited(*key);
       }
       health_.metrics.reconciled(seconds_between(began, BootClock::now()), !done);

@@ -135,7 +135,8 @@ Status Reconciler::start(const std::string& key, const StoredRebalance& object, 
                          std::stop_token stop) {
   if (!close_only && !has_finalizer(object)) {
     if (auto set = set_finalizer(object, true, stop); !set) {
-      if (object.resource)
+      // A conflict only says that the watch has not told us the latest version yet.
+      if (object.resource && set.error().code != ErrorCode::kConflict)
         KubeReporter(place_.show, *object.resource, object.status)
             .say(State::kWaiting, "Unavailable", set.error().message);
       return set;

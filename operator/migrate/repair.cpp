@@ -50,6 +50,7 @@ class RepairRun {
   Status notify(const RepairStep& step, const std::vector<Command>& commands);
   Status tell(const NodeId& node, std::vector<Command> commands);
   Status end_task(const MoveIntent& intent);
+  bool unseen(const NodeId& node);
   Status close_intents(const RepairPicture& picture);
   const Member* member(const NodeId& id) const;
   std::vector<Member> others(const RepairStep& step) const;
@@ -242,7 +243,6 @@ Status RepairRun::tell(const NodeId& node, std::vector<Command> commands) {
   }
 }
 
-// What is sound again needs no intent.
 // An atomic migration that an earlier run began and nobody watched since. Who owns the slots afterwards is
 // told by the servers.
 Status RepairRun::end_task(const MoveIntent& intent) {
@@ -281,13 +281,26 @@ Status RepairRun::end_task(const MoveIntent& intent) {
                                                 link->member().pod, intent.slots.text()));
 }
 
+// A node of the cluster that did not answer: what it marks is not known.
+bool RepairRun::unseen(const NodeId& node) {
+  const auto link = std::ranges::find(links_, node, [](const NodeLink& one) { return one.member().id; });
+  if (link != links_.end() && link->connected()) return false;
+  return std::ranges::any_of(links_, [&](NodeLink& other) {
+    if (!other.connected()) return false;
+    const std::vector<Command> question{cluster_nodes()};
+    const auto replies = other.send(question, 5s);
+    return !replies || replies->front().text.find(node) != std::string::npos;
+  });
+}
+
+// What is sound again on both nodes needs no intent.
 Status RepairRun::close_intents(const RepairPicture& picture) {
   SlotSet odd;
   for (const auto& slot : picture.slots) odd.add(slot.slot);
   for (auto& intent : job_.intents) {
     SlotSet closed = intent.slots;
     closed.remove(odd);
-    if (closed.empty()) continue;
+    if (closed.empty() || unseen(intent.source) || unseen(intent.target)) continue;
     TRY_OK(hooks_.intents.close(intent.source, intent.target, closed));
     intent.slots.remove(closed);
     touched_.add(closed);
