@@ -105,9 +105,11 @@ std::optional<Decision> settle_failures(Step& step) {
   return std::nullopt;
 }
 
-// What this resource left open is closed while nothing runs, before anything else starts.
+// What this resource left open is closed while nothing runs, before anything else starts. What a repair could
+// not close, since a node does not answer, is for hold_unhealthy().
 std::optional<Decision> close_open(Step& step) {
   if (!step.scene.running.empty() || step.scene.journal_slots.empty()) return std::nullopt;
+  if (step.scene.repaired && !step.scene.repair_error) return std::nullopt;
   if (step.notebook().next_try && step.scene.now < *step.notebook().next_try) {
     return step.stay("BackingOff", step.status().failures.back().what);
   }

@@ -239,7 +239,11 @@ Decision hold_back(Step step) {
   }
   std::string message = asked + (cancelled ? ": what was moved stays where it is; this is final"
                                            : ": nothing moves until it is Run again");
-  if (step.scene.repair_error) message += "; slots stay open: " + step.scene.repair_error->message;
+  if (step.scene.repair_error) {
+    message += "; slots stay open: " + step.scene.repair_error->message;
+  } else if (open) {
+    message += fmt::format("; slots {} may be open: a node does not answer", step.scene.journal_slots.text());
+  }
   step.decision.requeue = Millis(10'000);
   return step.enter(cancelled ? State::kCancelled : State::kPaused, name, std::move(message));
 }

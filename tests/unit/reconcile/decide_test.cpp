@@ -344,6 +344,24 @@ TEST(Decide, APauseStopsWhatRunsClosesWhatIsOpenAndGoesOnWithTheSamePlan) {
   EXPECT_EQ(drive.status.plan->hash, hash);
 }
 
+TEST(Decide, WhatARepairCannotCloseSinceANodeIsAwayIsWaitedForThenAPersonIsAsked) {
+  Drive drive;
+  drive.resource.spec.safety.coverage_timeout_seconds = 5;
+  drive.until(State::kRebalancing);
+  drive.scene.journal_slots = SlotSet::parse("5").value();
+  drive.scene.world.findings = {
+      {Severity::kBlocker, "NodeUnreachable", "redis-2", "it does not answer", "look at it"}};
+  int repairs = 0;
+  for (int i = 0; i < 20 && !is_final(drive.status.state); ++i) {
+    drive.once();
+    drive.scene.repaired = count<RepairOpen>(drive.last) > 0;
+    repairs += drive.scene.repaired ? 1 : 0;
+  }
+  EXPECT_EQ(drive.status.state, State::kFailed);
+  EXPECT_EQ(drive.status.reason, "NodeUnreachable");
+  EXPECT_GT(repairs, 1);
+}
+
 TEST(Decide, ACancelIsFinal) {
   Drive drive;
   drive.until(State::kRebalancing);
