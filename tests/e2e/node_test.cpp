@@ -107,8 +107,7 @@ class ARealNode : public testing::Test {
   }
   static bool reaches(const PodCluster& cluster, const std::string& name, const std::string& state,
                       Milliseconds limit = kWork) {
-    return rig::wait_until(
-        [&] { return rig::nap(Milliseconds(100)), status(cluster, name, "/state") == state; }, limit);
+    return eventually([&] { return status(cluster, name, "/state") == state; }, limit);
   }
   static std::string told(const PodCluster& cluster, const std::string& name) {
     return node_->kubectl({"describe", "rrb", name, "--namespace", cluster.name_space()}).out +
@@ -168,12 +167,8 @@ TEST_F(ARealNode, LongTheSameMoveByRedisCliGetsAPodOomKilled) {
                         redis->node_id(0), "--cluster-to", redis->node_id(1), "--cluster-slots", "1500",
                         "--cluster-yes", "--cluster-timeout", "10000"});
   EXPECT_NE(tried.exit_code, 0) << "redis-cli got through";
-  EXPECT_TRUE(rig::wait_until(
-      [&] {
-        return rig::nap(Milliseconds(200)),
-               redis->container(1, "/lastState/terminated/reason") == "OOMKilled";
-      },
-      kSoon))
+  EXPECT_TRUE(
+      eventually([&] { return redis->container(1, "/lastState/terminated/reason") == "OOMKilled"; }, kSoon))
       << redis->container(1, "") << tried.out;
   EXPECT_EQ(redis->container(1, "/lastState/terminated/exitCode"), "137");
   std::cout << "redis-cli: "
@@ -190,9 +185,7 @@ TEST_F(ARealNode, LongALimitRaisedInPlaceIsSeenInTheNextPlan) {
   expect_done(node_->kubectl(
       {"patch", "pod", "redis-1", "--namespace", redis->name_space(), "--subresource", "resize", "--patch",
        R"({"spec": {"containers": [{"name": "redis", "resources": {"limits": {"memory": "200Mi"}}}]}})"}));
-  ASSERT_TRUE(rig::wait_until(
-      [&] { return rig::nap(Milliseconds(200)), redis->container(1, "/resources/limits/memory") == "200Mi"; },
-      kSoon))
+  ASSERT_TRUE(eventually([&] { return redis->container(1, "/resources/limits/memory") == "200Mi"; }, kSoon))
       << redis->container(1, "");
   EXPECT_EQ(redis->memory(1).limit, 200LL << 20);
 
