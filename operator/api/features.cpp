@@ -41,10 +41,8 @@ void refuse_shortage(const HeadroomSpec& headroom, Refusals& refusals) {
 }
 
 void refuse_execution(const RebalanceSpec& spec, Refusals& refusals) {
-  const auto run = "use Run or PlanOnly";
-  refusals.add("spec.execution", spec.execution == Execution::kPaused, "execution Paused", run);
-  refusals.add("spec.execution", spec.execution == Execution::kCancelled, "execution Cancelled", run);
-  refusals.add("spec.execution", spec.execution == Execution::kRollBack, "execution RollBack", run);
+  refusals.add("spec.execution", spec.execution == Execution::kRollBack, "execution RollBack",
+               "use Run, Paused, Cancelled or PlanOnly");
   refusals.add("spec.onFailure", spec.on_failure == OnFailure::kRollBack, "onFailure RollBack", "use Hold");
   refusals.add("spec.ttlSecondsAfterFinished", true, "ttlSecondsAfterFinished", kLeaveOut);
 }

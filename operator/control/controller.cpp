@@ -81,6 +81,8 @@ int exit_code(State state, const std::string& reason) {
     case State::kPlanStale: return kRefusedCode;
     case State::kWaiting: return kRefusedCode;
     case State::kFailed: return kFailedCode;
+    case State::kPaused:
+    case State::kCancelled: return kStoppedCode;
     default: return kBug;
   }
 }

@@ -167,7 +167,7 @@ void KubeReporter::write_all(const std::stop_token& stop) {
   const StatusTarget target{rebalance_resource(), "RedisRebalance", resource_.name_space, resource_.name,
                             resource_.uid};
   std::unique_lock lock(mutex_);
-  while (condition_.wait(lock, stop, [this] { return dirty_; })) {
+  while (condition_.wait(lock, stop, [this] { return dirty_; }) && !stop.stop_requested()) {
     const auto text = encode_status(document_);
     const bool urgent = urgent_ || ending_;
     dirty_ = urgent_ = false;

@@ -15,6 +15,14 @@ RunOrder stop(const LocalRun& run, std::string reason, std::string why) {
   return run.stopping ? RunOrder{} : RunOrder{Verb::kStop, std::move(reason), std::move(why)};
 }
 
+// An end needs no finalizer once nothing is open. What an earlier process left is looked at first.
+RunOrder rest(const KnownObject& object, const LocalRun& run) {
+  if (!object.finalizer || run.backing_off) return {};
+  const bool ours = run.uid == object.uid;
+  if (ours && run.nothing_open) return {Verb::kRelease, {}, {}};
+  return ours && run.closings >= kMostClosings ? RunOrder{} : RunOrder{Verb::kClose, {}, {}};
+}
+
 RunOrder leave(const KnownObject& object, const LocalRun& run) {
   if (run.active && !run.closing) return stop(run, "Deleted", "the RedisRebalance is being deleted");
   if (run.active || run.backing_off) return {};
@@ -36,7 +44,9 @@ RunOrder supervise(const KnownObject& object, const LocalRun& run, const Install
     return stop(run, "SpecChanged", "the spec has changed: going on with the new one");
   if (run.active && !around.held.empty()) return stop(run, "Held", around.held);
   if (run.active) return {};
-  if (rests(object.state) && object.observed_generation == object.generation) return {};
+  // Cancelled is final whatever the spec says now.
+  const bool seen = object.observed_generation == object.generation || object.state == State::kCancelled;
+  if (rests(object.state) && seen) return rest(object, run);
   if (run.backing_off && run.generation == object.generation) return {};
   if (!around.held.empty()) return {Verb::kHold, "Held", around.held};
   if (!around.room)

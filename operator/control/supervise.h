@@ -40,7 +40,7 @@ struct RunOrder {
     kStop,     // the run, at its next safe point
     kClose,    // a run that only closes what is open
     kHold,     // it must not run now: say so in the status
-    kRelease,  // the finalizer
+    kRelease,  // the finalizer: nothing is open, or nothing more can be done
     kForget,   // nothing is left to do for this name
   };
   Verb verb = Verb::kNothing;

@@ -68,13 +68,15 @@ class StatusWriter {
   void forget(const std::string& uid);
 
  private:
-  StatusOutcome refused(const StatusTarget& target, const ApiError& problem, std::stop_token stop);
+  std::string known_version(const std::string& uid);  // empty: to be asked for
+  StatusWritten written(const StatusTarget& target, const std::string& status, std::string version);
 
   ApiClient& client_;
   const Surroundings around_;
   const Millis period_;
   std::mutex mutex_;
   std::map<std::string, StatusLimiter> limiters_;  // by UID
+  std::map<std::string, std::string> versions_;    // of the objects as we left them, by UID
 };
 
 }  // namespace rebalance

@@ -74,10 +74,12 @@ Decision halt(Step step, const std::string& incident) {
 
 bool is_final(State state) {
   return state == State::kSucceeded || state == State::kRefused || state == State::kPlanStale ||
-         state == State::kFailed;
+         state == State::kFailed || state == State::kCancelled;
 }
 
-bool rests(State state) { return is_final(state) || state == State::kAwaitingApproval; }
+bool rests(State state) {
+  return is_final(state) || state == State::kAwaitingApproval || state == State::kPaused;
+}
 
 SlotSet remaining(const Batch& batch, const World& world) {
   const WorldNode* source = world.find(batch.source);
@@ -105,9 +107,13 @@ Decision decide(const RedisRebalance& resource, const RebalanceStatus& status, c
   if (scene.claim_held && !scene.claim_lost.empty()) return give_up_claim(std::move(step));
   if (scene.stop_asked) return stop(std::move(step));
   if (scene.close_asked) return close_only(std::move(step));
+  const auto execution = resource.spec.execution;
+  if (execution == Execution::kPaused || execution == Execution::kCancelled)
+    return hold_back(std::move(step));
   switch (status.state) {
     case State::kPlanning:
     case State::kAwaitingApproval:
+    case State::kPaused:
     case State::kWaiting: return prepare(std::move(step));
     case State::kRebalancing:
       if (const auto incident = find_restart(step)) return halt(std::move(step), *incident);

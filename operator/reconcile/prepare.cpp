@@ -205,16 +205,18 @@ std::optional<Decision> let_gossip_settle(Step& step) {
   return step.stay("Converging", fact_of(*blocker), Millis(250));
 }
 
-// The plan that is there already, if it still fits the cluster, else a new one; what was approved is never
-// replaced.
+// The plan that is there already, if it still fits the cluster, else a new one; what a person approved is
+// never replaced.
 std::optional<Decision> find_plan(Step& step) {
   auto& plan = step.status().plan;
   if (plan) {
     const auto why = drift(*plan, step.scene.world);
     if (!why) return std::nullopt;
     const bool approved =
-        step.status().approved_hash == plan->hash || step.spec.approval.plan_hash == plan->hash;
-    if (approved) return step.enter(State::kPlanStale, "ClusterChanged", *why);
+        step.status().approved_hash == plan->hash && needs_approval(*plan, step.spec.approval);
+    if (approved || step.spec.approval.plan_hash == plan->hash)
+      return step.enter(State::kPlanStale, "ClusterChanged", *why);
+    step.status().approved_hash.clear();
   }
   auto made = make_plan(step.scene.world, step.spec, step.notebook().factors);
   if (!made) return step.enter(State::kRefused, "InvalidGoal", made.error().message);
@@ -223,6 +225,24 @@ std::optional<Decision> find_plan(Step& step) {
 }
 
 }  // namespace
+
+Decision hold_back(Step step) {
+  const bool cancelled = step.spec.execution == Execution::kCancelled;
+  const std::string name = cancelled ? "Cancelled" : "Paused";
+  const auto asked = "spec.execution is " + name;
+  if (!step.scene.running.empty())
+    return step.act(StopBatches{asked}, "Stopping", asked + ": stopping at the next safe point");
+  const bool open = !step.scene.journal_slots.empty();
+  if (open && !step.scene.repaired && !step.scene.repair_error) {
+    if (auto waiting = claim(step)) return *std::move(waiting);
+    return step.act(RepairOpen{}, "Repairing", "closing slots " + step.scene.journal_slots.text());
+  }
+  std::string message = asked + (cancelled ? ": what was moved stays where it is; this is final"
+                                           : ": nothing moves until it is Run again");
+  if (step.scene.repair_error) message += "; slots stay open: " + step.scene.repair_error->message;
+  step.decision.requeue = Millis(10'000);
+  return step.enter(cancelled ? State::kCancelled : State::kPaused, name, std::move(message));
+}
 
 Decision close_only(Step step) {
   if (step.scene.repair_error) return step.stay("Stopped", step.scene.repair_error->message);

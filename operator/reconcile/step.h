@@ -37,6 +37,9 @@ struct Step {
 
 // Planning, AwaitingApproval, Waiting: everything before the first write.
 Decision prepare(Step step);
+// Instead of all of them while spec.execution is Paused, or once it is Cancelled: stops at the next safe
+// point, closes what is open, and says so.
+Decision hold_back(Step step);
 // Instead of all of them: closes what this resource left open, and ends with reason Stopped.
 Decision close_only(Step step);
 // Rebalancing.

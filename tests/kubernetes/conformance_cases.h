@@ -305,6 +305,16 @@ TEST_P(ApiServerConformance, AFinalizerHoldsADeletionBack) {
   EXPECT_TRUE(refused("GET", maps("a")).not_found());
 }
 
+TEST_P(ApiServerConformance, AnApplyOfAnOlderVersionIsAConflict) {
+  const auto first = create_map("a");
+  done("PATCH", maps("a"), {{"data", {{"k", "v"}}}}, kMergePatch);
+  const Json applied{
+      {"apiVersion", "v1"},
+      {"kind", "ConfigMap"},
+      {"metadata", {{"name", "a"}, {"resourceVersion", first["metadata"]["resourceVersion"]}}}};
+  EXPECT_TRUE(refused("PATCH", maps("a") + "?fieldManager=test&force=true", applied, kApply).conflict());
+}
+
 TEST_P(ApiServerConformance, DeletesOnlyTheObjectThatIsMeant) {
   const auto first = create_map("a");
   done("DELETE", maps("a"));

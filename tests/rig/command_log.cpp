@@ -49,6 +49,15 @@ CommandLog::CommandLog(const TestCluster& cluster) : cluster_(cluster) {
   clear();
 }
 
+CommandLog::~CommandLog() {
+  try {
+    for (int i = 0; i < cluster_.size(); ++i)
+      cluster_.command(i, {"CONFIG", "SET", "slowlog-log-slower-than", "-1"});
+    clear();
+  } catch (const std::exception&) {  // a server is gone, and its log with it
+  }
+}
+
 void CommandLog::clear() {
   for (int i = 0; i < cluster_.size(); ++i) cluster_.command(i, {"SLOWLOG", "RESET"});
 }

@@ -20,8 +20,12 @@ struct ExecutedCommand {
 
 class CommandLog {
  public:
-  // From now on; the servers keep what is needed until clear() or executed().
+  // From now on. It takes the servers' memory, which counts in what is planned: not for long beside many
+  // clients.
   explicit CommandLog(const TestCluster& cluster);
+  ~CommandLog();
+  CommandLog(const CommandLog&) = delete;
+  CommandLog& operator=(const CommandLog&) = delete;
 
   void clear();
   std::vector<ExecutedCommand> executed() const;

@@ -13,7 +13,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr auto kStartLimit = Milliseconds(90'000);
+constexpr auto kStartLimit = Milliseconds(180'000);
 constexpr const char* kAdministratorToken = "administrator-only-for-tests-on-loopback";
 constexpr const char* kResource = "redisrebalances.redisrebalance.io";
 

@@ -45,12 +45,42 @@ TEST(Supervise, WhatEndedStaysEndedUntilTheSpecChanges) {
   for (const State state :
        {State::kSucceeded, State::kRefused, State::kPlanStale, State::kFailed, State::kAwaitingApproval}) {
     Situation done;
+    done.object.finalizer = false;
     done.object.state = state;
     done.object.observed_generation = 3;
     EXPECT_EQ(done.verb(), Verb::kNothing) << state_name(state);
     done.object.generation = 4;
     EXPECT_EQ(done.verb(), Verb::kStart) << state_name(state);
   }
+}
+
+TEST(Supervise, WhatWasCancelledStaysSoWhateverTheSpecSaysNow) {
+  Situation cancelled;
+  cancelled.object.finalizer = false;
+  cancelled.object.state = State::kCancelled;
+  cancelled.object.observed_generation = 2;
+  EXPECT_EQ(cancelled.verb(), Verb::kNothing);
+}
+
+TEST(Supervise, AnEndGivesTheFinalizerBackOnceNothingIsOpen) {
+  Situation done;
+  done.object.state = State::kSucceeded;
+  done.object.observed_generation = 3;
+  EXPECT_EQ(done.verb(), Verb::kClose) << "of an earlier process: it is looked at first";
+  EXPECT_EQ(done.ended().verb(), Verb::kRelease);
+  EXPECT_EQ(done.ended(false).verb(), Verb::kClose);
+  done.run.closings = 3;
+  EXPECT_EQ(done.verb(), Verb::kNothing);
+}
+
+TEST(Supervise, WhatIsPausedWaitsForTheSpec) {
+  Situation paused;
+  paused.object.finalizer = false;
+  paused.object.state = State::kPaused;
+  paused.object.observed_generation = 3;
+  EXPECT_EQ(paused.verb(), Verb::kNothing);
+  paused.object.generation = 4;
+  EXPECT_EQ(paused.verb(), Verb::kStart);
 }
 
 TEST(Supervise, ARunThatAnotherProcessLeftInTheMiddleGoesOn) {

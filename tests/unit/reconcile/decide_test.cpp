@@ -322,6 +322,47 @@ TEST(Decide, AtMostTwoSourcesMoveIntoOneTarget) {
   EXPECT_EQ(count<StartBatch>(drive.last), 2);
 }
 
+TEST(Decide, APauseStopsWhatRunsClosesWhatIsOpenAndGoesOnWithTheSamePlan) {
+  Drive drive;
+  drive.until(State::kRebalancing);
+  drive.once();
+  const auto hash = drive.status.plan->hash;
+  drive.scene.running = {std::get<StartBatch>(drive.last.actions.front()).batch};
+  drive.scene.journal_slots = SlotSet::parse("5").value();
+  drive.resource.spec.execution = Execution::kPaused;
+  drive.once();
+  EXPECT_EQ(count<StopBatches>(drive.last), 1);
+  drive.obey();
+  drive.once();
+  EXPECT_EQ(count<RepairOpen>(drive.last), 1);
+  drive.obey();
+  drive.once();
+  EXPECT_EQ(drive.status.state, State::kPaused);
+  EXPECT_TRUE(drive.last.actions.empty());
+  drive.resource.spec.execution = Execution::kRun;
+  EXPECT_EQ(drive.until_final(), State::kSucceeded) << drive.status.message;
+  EXPECT_EQ(drive.status.plan->hash, hash);
+}
+
+TEST(Decide, ACancelIsFinal) {
+  Drive drive;
+  drive.until(State::kRebalancing);
+  drive.resource.spec.execution = Execution::kCancelled;
+  drive.once();
+  EXPECT_EQ(drive.status.state, State::kCancelled);
+  drive.resource.spec.execution = Execution::kRun;
+  drive.once();
+  EXPECT_EQ(drive.status.state, State::kCancelled);
+}
+
+TEST(Decide, APauseBeforeAnythingBeganNeedsNoClaim) {
+  Drive drive;
+  drive.resource.spec.execution = Execution::kPaused;
+  drive.once();
+  EXPECT_EQ(drive.status.state, State::kPaused);
+  EXPECT_TRUE(drive.last.actions.empty());
+}
+
 TEST(Decide, AtomicMigrationsThatShareAServerComeOneAfterTheOther) {
   Drive drive;
   drive.scene.world.nodes = {primary(0, "0-5460"), primary(1, "5461-10922"), primary(2, "10923-16383"),
