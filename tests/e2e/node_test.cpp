@@ -235,11 +235,13 @@ TEST_F(ARealNode, LongHelmUninstallKeepsTheResourcesAndTheNextInstallFindsThemDo
   EXPECT_EQ(redis->slots_of(3), slots);
 }
 
-// As README and docs/kubernetes.md have it: the image named in the kustomization, then `kubectl apply
-// --server-side -k config`.
-TEST_F(ARealNode, LongThePlainManifestsInstallTheSameOperator) {
-  node_->helm({"uninstall", kName, "--namespace", kSpace, "--wait"});
-  node_->kubectl({"delete", "crd", "redisrebalances.redisrebalance.io", "--ignore-not-found"});
+// As README and docs/kubernetes.md have it: all of it removed; then the image named in the kustomization, and
+// `kubectl apply --server-side -k config`.
+TEST_F(ARealNode, LongRemovedAsDocumentedItIsInstalledAgainFromThePlainManifests) {
+  expect_done(helm_install());
+  expect_done(node_->kubectl({"delete", "rrb", "--all", "--all-namespaces", "--timeout=180s"}));
+  expect_done(node_->helm({"uninstall", kName, "--namespace", kSpace, "--wait"}));
+  expect_done(node_->kubectl({"delete", "crd", "redisrebalances.redisrebalance.io", "--timeout=60s"}));
   const auto redis = cluster(kLittle);
   const rig::TempFolder folder;
   folder.write("install.yaml", rig::read_file(kSource / "config" / "install.yaml"));
