@@ -261,7 +261,6 @@ TEST_F(ARealNode, LongRemovedAsDocumentedItIsInstalledAgainFromThePlainManifests
       {"wait", "rrb/balance", "--namespace", redis->name_space(), "--for=condition=Ready", "--timeout=240s"});
   EXPECT_EQ(done.exit_code, 0) << done.err << told(*redis, "balance");
   EXPECT_EQ(status(*redis, "balance", "/state"), "Succeeded");
-  expect_done(node_->kubectl({"delete", "-k", folder.path(), "--ignore-not-found"}));
 }
 
 // docs/gitops.md. Argo CD itself is not here; what it reads its customisations from is.
