@@ -44,7 +44,7 @@ void PodCluster::join() {
   for (int i = 0; i < kPods; ++i) {
     const auto path = rig::core_path(space_, "pods", pod(i));
     const auto ready = [&] { return api.field(path, "/status/containerStatuses/0/ready") == "true"; };
-    if (!rig::wait_until([&] { return rig::nap(Milliseconds(200)), ready(); }, kStart))
+    if (!eventually(ready, kStart))
       throw std::runtime_error(pod(i) + " did not start: " + api.send("GET", path).body);
     ips_.push_back(api.field(path, "/status/podIP").value_or(""));
   }

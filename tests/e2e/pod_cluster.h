@@ -10,6 +10,17 @@
 
 namespace rebalance {
 
+// As rig::wait_until, but sparing an API server that others use as well.
+template <typename Condition>
+bool eventually(Condition condition, rig::Milliseconds limit) {
+  return rig::wait_until(
+      [&] {
+        rig::nap(rig::Milliseconds(200));
+        return condition();
+      },
+      limit);
+}
+
 class PodCluster {
  public:
   // In a namespace of its own, which is made, and deleted at the end. Throws when it does not come up.

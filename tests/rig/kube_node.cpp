@@ -35,7 +35,7 @@ void enter(int network) {
 
 }  // namespace
 
-KubeNode::KubeNode(const std::vector<fs::path>& images) : folder_(parent_.path() / "node") {
+KubeNode::KubeNode(const std::vector<fs::path>& images) : folder_(temp_.path()) {
   std::vector<std::string> words{script(), "up", folder_};
   words.insert(words.end(), images.begin(), images.end());
   const Finished up = run(words, {.limit = Milliseconds(300'000)});

@@ -35,7 +35,7 @@ class KubeNode {
  private:
   Finished tool(const std::string& name, std::vector<std::string> arguments, const std::string& input) const;
 
-  TempFolder parent_;
+  TempFolder temp_;  // scripts/node removes it as well, where this process is killed
   std::filesystem::path folder_;
   int own_network_ = -1;
 };
