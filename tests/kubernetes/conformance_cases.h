@@ -307,12 +307,13 @@ TEST_P(ApiServerConformance, AFinalizerHoldsADeletionBack) {
 
 TEST_P(ApiServerConformance, AnApplyOfAnOlderVersionIsAConflict) {
   const auto first = create_map("a");
-  done("PATCH", maps("a"), {{"data", {{"k", "v"}}}}, kMergePatch);
-  const Json applied{
-      {"apiVersion", "v1"},
-      {"kind", "ConfigMap"},
-      {"metadata", {{"name", "a"}, {"resourceVersion", first["metadata"]["resourceVersion"]}}}};
-  EXPECT_TRUE(refused("PATCH", maps("a") + "?fieldManager=test&force=true", applied, kApply).conflict());
+  done("PATCH", maps("a"), {{"data", {{"k", "w"}}}}, kMergePatch);
+  const Json applied{{"apiVersion", "v1"},
+                     {"kind", "ConfigMap"},
+                     {"metadata", {{"name", "a"}, {"resourceVersion", first["metadata"]["resourceVersion"]}}},
+                     {"data", {{"l", "x"}}}};
+  const auto refusal = refused("PATCH", maps("a") + "?fieldManager=test&force=true", applied, kApply);
+  EXPECT_TRUE(refusal.conflict()) << refusal.status << ' ' << refusal.reason << ' ' << refusal.message;
 }
 
 TEST_P(ApiServerConformance, DeletesOnlyTheObjectThatIsMeant) {
