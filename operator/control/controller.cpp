@@ -327,10 +327,11 @@ Status Controller::keep_record() {
 }
 
 // An end stands although its record stays: it tells of this spec alone. Before that nothing goes on, and
-// where nobody answers for a moment it is no failure: the next run tries again.
+// where nobody answers for a moment, or a right is missing, it is no failure: the next run tries again.
 void Controller::not_kept(const Error& why) {
   if (is_final(status_.state)) return reporter_.event("RecordStays", why.message);
-  const bool passes = why.code == ErrorCode::kUnavailable || why.code == ErrorCode::kTimeout;
+  const bool passes = why.code == ErrorCode::kUnavailable || why.code == ErrorCode::kTimeout ||
+                      why.code == ErrorCode::kRefused;
   status_.state = passes ? State::kWaiting : State::kFailed;
   status_.reason = passes ? "Unavailable" : "StateFolder";
   status_.message = why.message;
