@@ -44,7 +44,7 @@ std::vector<Row> contestants() {
             1,
             {"--cluster-pipeline", "100"}},
            {}},
-          {{"key by key", "default spec", true, "type: Balance", kAlone, 1, {}}, {}},
+          {{"default spec", "engine Auto", true, "type: Balance", kAlone, 1, {}}, {}},
           {{"key by key, one pair",
             "batch.parallelPairs 1",
             true,
