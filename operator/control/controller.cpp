@@ -42,17 +42,10 @@ RunnerOptions runner_options(const RebalanceSpec& spec, const World& world, cons
   return options;
 }
 
-Engine engine_of(const Batch& batch, const Plan& plan) {
-  const auto found = std::ranges::find_if(plan.engines, [&](const PairEngine& pair) {
-    return pair.source == batch.source && pair.target == batch.target;
-  });
-  return found == plan.engines.end() ? Engine::kKeyByKey : found->engine;
-}
-
 BatchReport report_of(const FinishedBatch& finished, const Plan& plan) {
   const auto& [end, result, seconds] = finished;
   return {end.batch,
-          engine_of(end.batch, plan),
+          plan.engine_of(end.batch),
           result.done.size(),
           static_cast<int>(end.skipped.size()),
           result.keys,
@@ -265,7 +258,7 @@ void Controller::start_batch(const Batch& batch) {
       job.others.push_back(std::move(one));
     }
   }
-  job.engine = engine_of(batch, *status_.plan);
+  job.engine = status_.plan->engine_of(batch);
   job.options = runner_options(resource_.spec, world_, *status_.plan, batch);
   tally_.written(BootClock::now());
   executor_.start(std::move(job));

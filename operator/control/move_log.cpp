@@ -10,15 +10,10 @@ namespace {
 constexpr std::size_t kMostText = 64 * 1024;
 constexpr Millis kPeriod{5000};
 
-PodName pod_of(const World& world, const NodeId& id) {
-  const WorldNode* node = world.find(id);
-  return node == nullptr ? id : node->pod;
-}
-
 std::string line(const BatchReport& batch, const World& world, const std::string& when) {
   return fmt::format(
       "{} batch {} {} -> {} {}: slots {}; {} moved, {} skipped, {} keys, {} bytes, {:.1f} s{}\n", when,
-      batch.batch.index + 1, pod_of(world, batch.batch.source), pod_of(world, batch.batch.target),
+      batch.batch.index + 1, world.pod_of(batch.batch.source), world.pod_of(batch.batch.target),
       engine_name(batch.engine), batch.batch.slots.text(), batch.slots, batch.skipped, batch.keys,
       batch.bytes, batch.seconds, batch.error ? "; " + batch.error->message : "");
 }

@@ -5,11 +5,6 @@
 namespace rebalance {
 namespace {
 
-PodName pod_of(const World& world, const NodeId& id) {
-  const WorldNode* node = world.find(id);
-  return node == nullptr ? id : node->pod;
-}
-
 double eta(Bytes left, double rate) {
   return rate > 0 ? static_cast<double>(std::max<Bytes>(0, left)) / rate : -1;
 }
@@ -19,8 +14,8 @@ double eta(Bytes left, double rate) {
 void Tally::begin(const Plan& plan, const World& world) {
   for (const auto& batch : plan.batches) {
     auto& row = pair({batch.source, batch.target});
-    row.source = pod_of(world, batch.source);
-    row.target = pod_of(world, batch.target);
+    row.source = world.pod_of(batch.source);
+    row.target = world.pod_of(batch.target);
     row.slots_total += batch.slots.size();
     row.keys_total += batch.keys;
     row.bytes_total += batch.bytes;

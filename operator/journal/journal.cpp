@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <utility>
 
@@ -13,14 +12,9 @@ using nlohmann::json;
 
 constexpr const char* kName = "intents.json";
 constexpr int kFormat = 1;
-constexpr std::pair<Engine, const char*> kEngines[] = {{Engine::kKeyByKey, "KeyByKey"},
-                                                       {Engine::kLiveCopy, "LiveCopy"},
-                                                       {Engine::kAtomicRedis, "AtomicRedis"},
-                                                       {Engine::kAtomicValkey, "AtomicValkey"}};
 
 json to_json(const MoveIntent& intent) {
-  const auto* engine = std::ranges::find(kEngines, intent.engine, &std::pair<Engine, const char*>::first);
-  return {{"engine", engine->second},
+  return {{"engine", engine_name(intent.engine)},
           {"source", intent.source},
           {"target", intent.target},
           {"sourceRunId", intent.source_run_id},
@@ -32,10 +26,9 @@ json to_json(const MoveIntent& intent) {
 MoveIntent from_json(const json& object) {
   MoveIntent intent;
   const auto name = object.at("engine").get<std::string>();
-  const auto* engine =
-      std::ranges::find_if(kEngines, [&](const auto& known) { return name == known.second; });
-  if (engine == std::end(kEngines)) throw std::invalid_argument("unknown engine \"" + name + "\"");
-  intent.engine = engine->first;
+  const auto engine = engine_of_name(name);
+  if (!engine) throw std::invalid_argument("unknown engine \"" + name + "\"");
+  intent.engine = *engine;
   object.at("source").get_to(intent.source);
   object.at("target").get_to(intent.target);
   object.at("sourceRunId").get_to(intent.source_run_id);

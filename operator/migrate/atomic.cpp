@@ -123,8 +123,7 @@ Status Atomic::check_nodes() const {
 }
 
 bool Atomic::ours(const AtomicTask& task) const {
-  return task.source == job_.source.id && task.target == job_.target.id &&
-         intersection(task.slots, job_.slots) == task.slots;
+  return task.moves(job_.source.id, job_.target.id, job_.slots);
 }
 
 // ---- the task ----

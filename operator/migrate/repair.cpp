@@ -51,6 +51,7 @@ class RepairRun {
   Status tell(const NodeId& node, std::vector<Command> commands);
   Status end_task(const MoveIntent& intent);
   bool unseen(const NodeId& node);
+  NodeLink* link_to(const NodeId& id);  // nullptr: it is not among those to repair
   Status close_intents(const RepairPicture& picture);
   const Member* member(const NodeId& id) const;
   std::vector<Member> others(const RepairStep& step) const;
@@ -222,9 +223,8 @@ Status RepairRun::assign(const RepairStep& step) {
 // What a node cannot do yet (gossip still has to tell it of a failover) is asked again; only what was
 // refused, since most of these commands fail when repeated.
 Status RepairRun::tell(const NodeId& node, std::vector<Command> commands) {
-  const auto link =
-      std::ranges::find_if(links_, [&](const NodeLink& known) { return known.member().id == node; });
-  if (link == links_.end())
+  NodeLink* link = link_to(node);
+  if (link == nullptr)
     return error(ErrorCode::kInternal, fmt::format("node {} is not among those to repair", node));
   for (int tries = 1;; ++tries) {
     TRY_OK(hooks_.gate.may_write());
@@ -246,15 +246,14 @@ Status RepairRun::tell(const NodeId& node, std::vector<Command> commands) {
 // An atomic migration that an earlier run began and nobody watched since. Who owns the slots afterwards is
 // told by the servers.
 Status RepairRun::end_task(const MoveIntent& intent) {
+  if (!is_atomic(intent.engine)) return {};
   const bool redis = intent.engine == Engine::kAtomicRedis;
-  if (!redis && intent.engine != Engine::kAtomicValkey) return {};
   const auto& commander = redis ? intent.target : intent.source;
-  const auto link = std::ranges::find(links_, commander, [](const NodeLink& one) { return one.member().id; });
-  if (link == links_.end()) return {};  // it has left the cluster
+  NodeLink* link = link_to(commander);
+  if (link == nullptr) return {};  // it has left the cluster
   if (!link->connected()) TRY_OK(link->connect(stop_));
   const auto is_ours = [&](const AtomicTask& task) {
-    return task.source == intent.source && task.target == intent.target &&
-           intersection(task.slots, intent.slots) == task.slots;
+    return task.moves(intent.source, intent.target, intent.slots);
   };
   for (int look = 0; look < kTaskLooks; ++look) {
     const std::vector<Command> list{list_atomic(intent.engine)};
@@ -283,8 +282,8 @@ Status RepairRun::end_task(const MoveIntent& intent) {
 
 // A node of the cluster that did not answer: what it marks is not known.
 bool RepairRun::unseen(const NodeId& node) {
-  const auto link = std::ranges::find(links_, node, [](const NodeLink& one) { return one.member().id; });
-  if (link != links_.end() && link->connected()) return false;
+  const NodeLink* link = link_to(node);
+  if (link != nullptr && link->connected()) return false;
   return std::ranges::any_of(links_, [&](NodeLink& other) {
     if (!other.connected()) return false;
     const std::vector<Command> question{cluster_nodes()};
@@ -306,6 +305,12 @@ Status RepairRun::close_intents(const RepairPicture& picture) {
     touched_.add(closed);
   }
   return {};
+}
+
+NodeLink* RepairRun::link_to(const NodeId& id) {
+  const auto found =
+      std::ranges::find_if(links_, [&](const NodeLink& link) { return link.member().id == id; });
+  return found == links_.end() ? nullptr : &*found;
 }
 
 const Member* RepairRun::member(const NodeId& id) const {

@@ -148,7 +148,7 @@ Status BatchRun::move_group(const Group& group) {
 }
 
 Result<std::unique_ptr<GroupEngine>> BatchRun::engine_for(const Group& group) {
-  if (job_.engine == Engine::kAtomicRedis || job_.engine == Engine::kAtomicValkey) {
+  if (is_atomic(job_.engine)) {
     const Bytes mean = job_.batch.bytes / std::max(1, job_.batch.slots.size());
     return make_atomic({job_.engine, pair_.source(), pair_.target(), group.slots, mean * group.slots.size(),
                         group.adopted, job_.options.attempts});

@@ -22,4 +22,13 @@ std::optional<Engine> engine_of_name(std::string_view name) {
   return found == kAll.end() ? std::nullopt : std::optional(*found);
 }
 
+bool is_atomic(Engine engine) { return engine == Engine::kAtomicRedis || engine == Engine::kAtomicValkey; }
+
+Engine Plan::engine_of(const Batch& batch) const {
+  const auto found = std::ranges::find_if(engines, [&](const PairEngine& pair) {
+    return pair.source == batch.source && pair.target == batch.target;
+  });
+  return found == engines.end() ? Engine::kKeyByKey : found->engine;
+}
+
 }  // namespace rebalance

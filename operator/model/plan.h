@@ -14,6 +14,7 @@ namespace rebalance {
 enum class Engine { kKeyByKey, kLiveCopy, kAtomicRedis, kAtomicValkey };
 const char* engine_name(Engine engine);  // "KeyByKey", ...
 std::optional<Engine> engine_of_name(std::string_view name);
+bool is_atomic(Engine engine);
 
 // Slots that go from one primary to another in one go; the unit of the memory gate.
 struct Batch {
@@ -87,6 +88,7 @@ struct Plan {
   std::optional<Refusal> refusal;          // then batches are empty
   std::vector<std::string> notes;          // what a person should know: skipped slots, defaults not there yet
   bool nothing_to_do() const { return !refusal && batches.empty(); }
+  Engine engine_of(const Batch& batch) const;  // of its pair; KeyByKey where the plan names none
 };
 
 }  // namespace rebalance

@@ -64,6 +64,11 @@ const WorldNode* World::find(const NodeId& id) const {
   return found != nodes.end() && found->id == id ? &*found : nullptr;
 }
 
+PodName World::pod_of(const NodeId& id) const {
+  const auto* node = find(id);
+  return node == nullptr ? id : node->pod;
+}
+
 const WorldNode* World::find_pod(const PodName& pod) const {
   const auto found = std::ranges::find(nodes, pod, &WorldNode::pod);
   return found != nodes.end() ? &*found : nullptr;

@@ -46,6 +46,7 @@ struct World {
   std::vector<Finding> findings;
   const WorldNode* find(const NodeId& id) const;
   const WorldNode* find_pod(const PodName& pod) const;
+  PodName pod_of(const NodeId& id) const;  // the id itself where no node has it
   std::vector<const WorldNode*> primaries() const;
   std::vector<const WorldNode*> replicas_of(const NodeId& id) const;
 };

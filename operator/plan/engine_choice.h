@@ -10,10 +10,6 @@
 
 namespace rebalance {
 
-inline bool is_atomic(Engine engine) {
-  return engine == Engine::kAtomicRedis || engine == Engine::kAtomicValkey;
-}
-
 PairEngine choose_engine(const WorldNode& source, const WorldNode& target, const RebalanceSpec& spec);
 
 // One entry for each pair of nodes that has a batch, in order of first appearance.

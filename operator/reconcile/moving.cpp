@@ -3,7 +3,6 @@
 
 #include <algorithm>
 
-#include "plan/engine_choice.h"
 #include "reconcile/preflight.h"
 #include "reconcile/step.h"
 
@@ -49,12 +48,6 @@ bool share_a_node(const Batch& a, const Batch& b) {
   return a.source == b.source || a.target == b.target || a.source == b.target || a.target == b.source;
 }
 
-bool is_atomic_in(const Plan& plan, const Batch& batch) {
-  return std::ranges::any_of(plan.engines, [&](const PairEngine& pair) {
-    return pair.source == batch.source && pair.target == batch.target && is_atomic(pair.engine);
-  });
-}
-
 // A target serves one source's MIGRATE at a time, and a source serves nobody while its own waits: a third one
 // adds little speed and much waiting of clients (docs/benchmarks.md).
 constexpr int kPairsToOneTarget = 2;
@@ -75,10 +68,10 @@ struct Starter {
     if (batch.slots.empty()) return;
     left = true;
     const bool full = std::ssize(running) >= step.spec.batch.parallel_pairs;
-    const bool alone = is_atomic_in(plan, batch);
+    const bool alone = is_atomic(plan.engine_of(batch));
     const bool busy = std::ranges::any_of(running, [&](const Batch& other) {
       return exclude_each_other(batch, other) ||
-             ((alone || is_atomic_in(plan, other)) && share_a_node(batch, other));
+             ((alone || is_atomic(plan.engine_of(other))) && share_a_node(batch, other));
     });
     const bool crowded = std::ranges::count(running, batch.target, &Batch::target) >= kPairsToOneTarget;
     if (full || busy || crowded || std::ranges::count(blocked, batch.target) > 0) return;

@@ -24,6 +24,11 @@ struct AtomicTask {
   // It goes on by itself. A failed import of Redis does: the target tries again each second until somebody
   // cancels it there. Valkey never tries again.
   bool live = false;
+
+  // From the one to the other, and of no other slots than these.
+  bool moves(const NodeId& from, const NodeId& to, const SlotSet& within) const {
+    return source == from && target == to && intersection(slots, within) == slots;
+  }
 };
 
 // Both servers' ways; what is not understood is passed over.

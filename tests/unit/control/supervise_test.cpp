@@ -42,8 +42,8 @@ TEST(Supervise, AnEditedSpecStopsTheRunAndTheNewOneStarts) {
 }
 
 TEST(Supervise, WhatEndedStaysEndedUntilTheSpecChanges) {
-  for (const State state :
-       {State::kSucceeded, State::kRefused, State::kPlanStale, State::kFailed, State::kAwaitingApproval}) {
+  for (const State state : {State::kSucceeded, State::kRefused, State::kPlanStale, State::kFailed,
+                            State::kAwaitingApproval, State::kPaused}) {
     Situation done;
     done.object.finalizer = false;
     done.object.state = state;
@@ -71,16 +71,6 @@ TEST(Supervise, AnEndGivesTheFinalizerBackOnceNothingIsOpen) {
   EXPECT_EQ(done.ended(false).verb(), Verb::kClose);
   done.run.closings = 3;
   EXPECT_EQ(done.verb(), Verb::kNothing);
-}
-
-TEST(Supervise, WhatIsPausedWaitsForTheSpec) {
-  Situation paused;
-  paused.object.finalizer = false;
-  paused.object.state = State::kPaused;
-  paused.object.observed_generation = 3;
-  EXPECT_EQ(paused.verb(), Verb::kNothing);
-  paused.object.generation = 4;
-  EXPECT_EQ(paused.verb(), Verb::kStart);
 }
 
 TEST(Supervise, ARunThatAnotherProcessLeftInTheMiddleGoesOn) {
