@@ -107,7 +107,6 @@ class ApiServerKilled : public ApiServerAway {
 };
 
 TEST_F(ApiServerAway, NothingIsWrittenOnceTheLeasesRanOut) { away_for(Milliseconds(16'000)); }
-TEST_F(ApiServerKilled, NothingIsWrittenOnceTheLeasesRanOut) { away_for(Milliseconds(16'000)); }
 TEST_F(ApiServerAway, LongMinute) { away_for(Milliseconds(60'000)); }
 TEST_F(ApiServerKilled, LongMinute) { away_for(Milliseconds(60'000)); }
 
