@@ -63,7 +63,7 @@ class Controller {
   ClusterState cluster_;
   World world_, before_;
   std::optional<SlotSizes> sizes_;
-  Instant looked_{};
+  Instant looked_;
   Millis look_cost_{0};
   bool look_again_ = true;
 

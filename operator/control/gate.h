@@ -30,7 +30,7 @@ class WriteGate : public Gate {
  private:
   std::string lost_now() const;  // mutex_ held
   std::mutex mutex_;
-  Instant last_seen_{};
+  Instant last_seen_;
   std::string lost_ = "the cluster was never claimed";
   const ClusterLease* lease_ = nullptr;
   const Sampler* sampler_ = nullptr;

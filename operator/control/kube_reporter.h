@@ -58,7 +58,7 @@ class KubeReporter : public Reporter {
   StatusDocument document_;
   std::map<PodName, Bytes> peaks_;
   std::optional<Instant> last_progress_;
-  Instant last_word_until_{};
+  Instant last_word_until_;
   bool dirty_ = false, writing_ = false, urgent_ = false, ending_ = false;
   std::jthread thread_;  // last: it ends before what it uses
 };

@@ -29,7 +29,7 @@ class MoveLog {
   DocumentStore& documents_;
   std::string text_;
   bool dirty_ = false;
-  Instant written_{};
+  Instant written_;
 };
 
 }  // namespace rebalance

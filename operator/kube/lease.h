@@ -54,7 +54,7 @@ struct LeaseHeldBy {
 // What a candidate remembers of one lease. Pure.
 struct LeaseMemory {
   std::optional<LeaseObject> seen;  // nullopt: there is none
-  Instant changed_at{};             // local; when the record was first seen as it is
+  Instant changed_at;               // local; when the record was first seen as it is
 
   void observe(LeaseObject object, Instant now);
   // The record changed no longer ago than its holder promised to renew it.

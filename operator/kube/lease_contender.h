@@ -72,7 +72,7 @@ class LeaseContender {
   Surroundings around_;
   LeaseMemory memory_;
   bool holding_ = false;  // our last write stands, as far as we know
-  Instant held_until_{};
+  Instant held_until_;
 };
 
 }  // namespace rebalance

@@ -63,7 +63,7 @@ class Reflector {
   const Surroundings around_;
   ReflectorState state_;
   mutable std::mutex mutex_;  // of the two below
-  Instant last_progress_{};
+  Instant last_progress_;
   std::string last_error_;
 };
 

@@ -58,10 +58,10 @@ class ReflectorState {
   bool quorum_ = false;           // that version is of no use to the server: ask for the newest
   bool one_answer_ = false;       // pages failed: everything at once
   std::string continue_token_, first_page_version_;
-  Instant watch_began_{};
+  Instant watch_began_;
   int events_ = 0, internal_errors_ = 0;
   int failures_ = 0;
-  Instant last_failure_{};
+  Instant last_failure_;
   Millis wait_{0};
 };
 

@@ -32,7 +32,7 @@ class StatusLimiter {
  private:
   Millis period_;
   std::optional<std::string> last_;
-  Instant last_time_{};
+  Instant last_time_;
 };
 
 struct StatusTarget {

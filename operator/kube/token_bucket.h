@@ -33,7 +33,7 @@ class TokenBucket {
   }
 
   double rate_, burst_, tokens_;
-  Instant seen_{};
+  Instant seen_;
 };
 
 }  // namespace rebalance

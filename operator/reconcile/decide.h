@@ -48,7 +48,7 @@ struct Scene {
   bool stop_asked = false;
   bool close_asked = false;    // the resource is going away: finish what is open, start nothing
   bool observe_asked = false;  // stay in Observing for spec.observeSeconds
-  Instant now{};
+  Instant now;
   std::string wall_time;  // now as RFC 3339, for people
 };
 

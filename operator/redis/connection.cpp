@@ -123,7 +123,7 @@ struct Connection::Link {
     std::span<const Args> commands;
     std::size_t appended = 0;
     bool sent = false;  // any byte
-    Instant deadline{};
+    Instant deadline;
     std::vector<Reply> replies{};
   };
   bool closed_by_peer() const;

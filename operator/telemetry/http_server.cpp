@@ -24,7 +24,7 @@ constexpr Millis kListenerRest{100};
 // After the answer: how long, and how much, is read of what the peer still sends, since closing at once would
 // take the answer back from it.
 constexpr Millis kDrainTime{1000};
-constexpr std::size_t kDrainBytes = 64 * 1024;
+constexpr std::size_t kDrainBytes = 65'536;
 
 bool would_block() { return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR; }
 
@@ -96,7 +96,7 @@ class Peer {
   Stage stage_ = Stage::kReading;
   std::string in_, out_;
   std::size_t sent_ = 0, drained_ = 0;
-  std::array<char, 4096> buffer_;
+  std::array<char, 4096> buffer_{};
 };
 
 }  // namespace
@@ -144,6 +144,7 @@ class HttpServer::Loop {
   int time_out() const {
     const auto now = BootClock::now();
     std::vector<Instant> due;
+    due.reserve(peers_.size() + 1);
     for (const auto& peer : peers_) due.push_back(peer->deadline());
     if (listener_rests_until_ > now) due.push_back(listener_rests_until_);
     if (due.empty()) return -1;
@@ -172,7 +173,7 @@ class HttpServer::Loop {
   std::map<std::string, HttpHandler> handlers_;
   Descriptor wake_;
   std::vector<std::unique_ptr<Peer>> peers_;
-  Instant listener_rests_until_{};
+  Instant listener_rests_until_;
   std::jthread thread_;  // last: it ends before what it uses
 };
 

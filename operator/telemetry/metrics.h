@@ -52,7 +52,7 @@ struct BatchFigures {
 struct WatchFigures {
   std::string resource;  // plural
   bool up = false;       // connected, and its cache is synced
-  Instant last_heard{};  // an event or a bookmark
+  Instant last_heard;    // an event or a bookmark
 };
 
 class Metrics {
