@@ -97,7 +97,7 @@ Millis WorkQueue::until_due() const {
   return std::clamp(std::chrono::ceil<Millis>(*due - around_.now()), Millis(1), kLong);
 }
 
-std::optional<std::string> WorkQueue::get(std::stop_token stop) {
+std::optional<std::string> WorkQueue::get(const std::stop_token& stop) {
   std::unique_lock lock(mutex_);
   while (!stop.stop_requested()) {
     state_.admit(around_.now());

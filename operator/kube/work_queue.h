@@ -57,7 +57,7 @@ class WorkQueue {
 
   // Waits for a key. nullopt: `stop` was asked for, or the queue is shut down and nothing is in line. Each
   // key that was given out must come back through done().
-  std::optional<std::string> get(std::stop_token stop);
+  std::optional<std::string> get(const std::stop_token& stop);
   void done(const std::string& key);
 
   void shut_down();
