@@ -30,7 +30,7 @@ bool busy(const ApiError& problem) {
 }  // namespace
 
 std::string ReflectorState::list_query() const {
-  const auto limit = one_answer_ ? std::string() : fmt::format("limit={}", rules_.page_size);
+  auto limit = one_answer_ ? std::string() : fmt::format("limit={}", rules_.page_size);
   if (!continue_token_.empty()) return fmt::format("{}&continue={}", limit, url_encoded(continue_token_));
   if (quorum_ || !rules_.lists_from_cache) return limit;
   if (resource_version_.empty()) return limit + "&resourceVersion=0";
