@@ -110,7 +110,7 @@ struct Place {
 };
 
 // One step of valijson's context: "[spec]", "[0]".
-Place step_down(Place place, std::string_view step) {
+Place step_down(const Place& place, std::string_view step) {
   const auto name = std::string(step.substr(1, step.size() - 2));
   if (place.value->is_array()) {
     const auto index = static_cast<std::size_t>(std::stoul(name));
@@ -206,7 +206,7 @@ std::optional<Violation> find_too_long(const Place& place) {
   const bool known = place.schema->contains("properties") || place.schema->contains("additionalProperties") ||
                      place.schema->contains("items");
   for (const auto& [name, value] : place.value->items()) {
-    if (!known || has_type(*place.value, *place.schema) == false) break;
+    if (!known || !has_type(*place.value, *place.schema)) break;
     const auto below = step_down(place, fmt::format("[{}]", name));
     if (auto found = find_too_long(below)) return found;
   }
