@@ -24,11 +24,7 @@ class Refusals {
 
 constexpr auto kLeaveOut = "leave the field out";
 
-void refuse_engines(const RebalanceSpec& spec, Refusals& refusals) {
-  refusals.add("spec.engine", spec.engine == EngineChoice::kLiveCopy, "engine LiveCopy",
-               "use Auto, Atomic or KeyByKey");
-  refusals.add("spec.safety.maxWritePauseMillis", true, "safety.maxWritePauseMillis (of the engine LiveCopy)",
-               kLeaveOut);
+void refuse_probes(Refusals& refusals) {
   refusals.add("spec.safety.maxLatencyMillis", true, "safety.maxLatencyMillis (own probes)", kLeaveOut);
 }
 
@@ -52,7 +48,7 @@ void refuse_execution(const RebalanceSpec& spec, Refusals& refusals) {
 std::vector<Violation> unsupported_features(const RebalanceSpec& spec, const SetPaths& set) {
   Refusals refusals(set);
   refuse_shortage(spec.headroom, refusals);
-  refuse_engines(spec, refusals);
+  refuse_probes(refusals);
   refusals.add("spec.hotSlots", spec.hot_slots.action != HotSlotAction::kIgnore, "hotSlots",
                "use action: Ignore");
   refusals.add("spec.coldKeys", true, "coldKeys", kLeaveOut);
@@ -77,8 +73,6 @@ std::vector<std::string> defaulted_missing_features(const RebalanceSpec& spec, c
     missing.emplace_back("coldKeys (a report of keys that nobody used for long)");
   missing.push_back(fmt::format("safety.maxLatencyMillis (slower while own probes take over {} ms)",
                                 spec.safety.max_latency_millis));
-  if (!set.contains("spec.engine"))
-    missing.emplace_back("engine LiveCopy (Auto takes KeyByKey where it will serve)");
   return missing;
 }
 

@@ -25,6 +25,13 @@ Member member(const NodeState& node, ConnectOptions access) {
 constexpr Bytes kGroupShareOfLimit = 50;
 constexpr Bytes kSmallestGroup = kMiB;
 
+// As many as safety.replicas asks for; Prefer takes what is there.
+int replicas_to_wait_for(const SafetySpec& safety, const World& world, const NodeId& node) {
+  if (safety.replicas == Requirement::kIgnore) return 0;
+  const auto in_sync = std::ranges::count_if(world.replicas_of(node), &WorldNode::in_sync);
+  return std::min(safety.min_replicas, static_cast<int>(in_sync));
+}
+
 RunnerOptions runner_options(const RebalanceSpec& spec, const World& world, const Plan& plan,
                              const Batch& batch) {
   RunnerOptions options;
@@ -39,6 +46,10 @@ RunnerOptions runner_options(const RebalanceSpec& spec, const World& world, cons
   for (const auto& node : world.nodes) {
     options.node_timeout = std::min(options.node_timeout, Millis(node.cluster_node_timeout_millis));
   }
+  options.latency = Millis(spec.safety.max_latency_millis);
+  options.write_pause = Millis(spec.safety.max_write_pause_millis);
+  options.source_replicas = replicas_to_wait_for(spec.safety, world, batch.source);
+  options.target_replicas = replicas_to_wait_for(spec.safety, world, batch.target);
   return options;
 }
 

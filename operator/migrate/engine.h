@@ -26,7 +26,22 @@ enum class Side {
   kOthers
 };  // kOthers: every other primary, best effort, no replies come back
 
+// Of the connections to a side. Those besides kData are opened when they are first used; all of them end when
+// one is lost, and when an engine begins.
+enum class Channel {
+  kData,
+  kWatch,    // of what is under WATCH
+  kMessages  // a subscriber: what it is told comes with its answers
+};
+
 using Command = std::vector<std::string>;  // RESP arguments; any byte
+
+// What goes to one connection in one pipeline.
+struct Part {
+  Side side = Side::kSource;  // not kOthers
+  Channel channel = Channel::kData;
+  std::vector<Command> commands;
+};
 
 // Commands for one side in one pipeline.
 struct Ask {
@@ -37,11 +52,15 @@ struct Ask {
   bool writes = false;     // changes something: the gate is asked first
   bool ownership = false;  // hold the cluster's ownership lock from here until an ask without it: config
                            // epochs are bumped by one node at a time
+  Channel channel = Channel::kData;
+  std::vector<Part> beside{};  // to other connections at the same time; lost as one
 };
 
 struct Answer {
-  std::vector<Reply> replies;            // one for each command
-  std::chrono::microseconds elapsed{0};  // from sending to the last reply
+  std::vector<Reply> replies;                // one for each command
+  std::chrono::microseconds elapsed{0};      // from sending to the last reply
+  std::vector<std::vector<Reply>> beside{};  // of each part
+  std::vector<Reply> messages{};             // what kMessages was told until its replies came
 };
 // Time-out or broken connection after sending: look again. The runner has connected again and found the same
 // node in the same life (id and run_id); a node that restarted ends the batch instead.
@@ -77,6 +96,7 @@ class GroupEngine {
   virtual SlotSet done() const = 0;       // owned by the target
   virtual SlotSet left_open() const = 0;  // slots that may be marked migrating or importing
   virtual std::vector<SkippedSlot> skipped() const = 0;
+  virtual SlotSet unfit() const { return {}; }  // closed, and left to the engine that can move every slot
 };
 
 }  // namespace rebalance

@@ -53,6 +53,7 @@ Status NodeLink::connect(std::stop_token stop) {
 
 Status NodeLink::try_once() {
   connection_.reset();
+  channels_.clear();
   beside_.clear();
   TRY(opened, open_checked());
   connection_ = std::move(opened);
@@ -90,6 +91,21 @@ Result<Connection> NodeLink::open_checked() {
   tells_expiry_ = version.major >= 7;
   waits_for_replicas_ = version.kind == ServerKind::kValkey && version.major >= 8;
   return std::move(*opened);
+}
+
+Result<Connection*> NodeLink::over(Channel channel) {
+  if (channel == Channel::kData) {
+    if (!connected())
+      return error(ErrorCode::kUnavailable, fmt::format("{} is not connected", where(member_)));
+    return &*connection_;
+  }
+  auto known = channels_.find(channel);
+  if (known == channels_.end()) {
+    TRY(opened, open_checked());
+    if (channel == Channel::kMessages) opened.keep_messages();
+    known = channels_.emplace(channel, std::move(opened)).first;
+  }
+  return &known->second;
 }
 
 Result<std::map<Slot, Bytes>> NodeLink::biggest_keys(const SlotSet& slots, Bytes threshold) {
@@ -149,6 +165,7 @@ Result<std::vector<Reply>> NodeLink::send_side_by_side(std::span<const Command> 
 // A late reply would be taken for the next command's, so all connections go.
 Error NodeLink::lost(const Error& problem) {
   connection_.reset();
+  channels_.clear();
   beside_.clear();
   return {problem.code, fmt::format("{}: {}", where(member_), problem.message)};
 }

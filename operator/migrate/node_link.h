@@ -25,6 +25,10 @@ class NodeLink {
   // As Connection::pipeline has it; a broken connection stays broken until connect().
   Result<std::vector<Reply>> send(std::span<const Command> commands, Millis timeout);
 
+  // One of the other connections, opened where it is not: nullptr never. As connect() has the errors.
+  Result<Connection*> over(Channel channel);
+  void close_channels() { channels_.clear(); }  // those besides kData
+
   bool connected() const { return connection_ && !connection_->broken(); }
   const Member& member() const { return member_; }
   const std::string& run_id() const { return run_id_; }
@@ -40,6 +44,7 @@ class NodeLink {
   std::string run_id_;
   bool tells_expiry_ = false;
   std::optional<Connection> connection_;
+  std::map<Channel, Connection> channels_;
   // Valkey from 8.0 on answers a SETSLOT when its replicas have it. Measured with a replica: 200 of them take
   // 0.48 s one after the other, 0.12 s over 16 connections.
   bool waits_for_replicas_ = false;

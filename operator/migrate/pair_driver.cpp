@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <future>
+#include <iterator>
 #include <utility>
 
 #include "base/log.h"
@@ -86,6 +88,8 @@ Result<std::map<Slot, Bytes>> PairDriver::big_keys_of_long_slots(const SlotSet& 
 // Asks, answers, asks again, until the engine has no more to ask.
 Status PairDriver::drive(GroupEngine& engine, const std::function<void(const Progress&)>& progressed) {
   bool told_to_stop = false;
+  source_.close_channels();
+  target_.close_channels();
   Result<std::optional<Ask>> next = engine.start();
   while (next && *next) {
     if (stop_.stop_requested() && !std::exchange(told_to_stop, true)) {
@@ -113,15 +117,61 @@ Result<Event> PairDriver::perform(const Ask& ask) {
     tell_others(ask);
     return Answer{};
   }
-  auto& link = ask.side == Side::kSource ? source_ : target_;
+  auto answer = send(ask);
+  if (answer) return std::move(*answer);
+  log_warning(fmt::format("connecting again: {}", answer.error().message));
+  for (auto* link : {&source_, &target_}) {
+    link->close_channels();
+    if (!link->connected()) TRY_OK(link->connect(stop_));
+  }
+  return OutcomeUnknown{answer.error().message};
+}
+
+// The parts beside go from threads of their own, so that both servers work at the same time.
+Result<Answer> PairDriver::send(const Ask& ask) {
   const Instant sent = BootClock::now();
-  auto replies = link.send(ask.commands, ask.timeout);
-  if (replies)
-    return Answer{std::move(*replies),
-                  std::chrono::duration_cast<std::chrono::microseconds>(BootClock::now() - sent)};
-  log_warning(fmt::format("connecting again: {}", replies.error().message));
-  TRY_OK(link.connect(stop_));
-  return OutcomeUnknown{replies.error().message};
+  Answer answer;
+  if (ask.channel == Channel::kData && ask.beside.empty()) {
+    TRY(replies, link(ask.side).send(ask.commands, ask.timeout));
+    answer.replies = std::move(replies);
+  } else {
+    TRY(all, send_together(ask));
+    answer = std::move(all);
+  }
+  answer.elapsed = std::chrono::duration_cast<std::chrono::microseconds>(BootClock::now() - sent);
+  return answer;
+}
+
+Result<Answer> PairDriver::send_together(const Ask& ask) {
+  TRY(first, link(ask.side).over(ask.channel));
+  std::vector<Connection*> connections;
+  for (const auto& part : ask.beside) {
+    TRY(connection, link(part.side).over(part.channel));
+    connections.push_back(connection);
+  }
+  std::vector<std::future<Result<std::vector<Reply>>>> parts;
+  for (std::size_t i = 0; i < connections.size(); ++i) {
+    connections[i]->set_timeout(ask.timeout);
+    parts.push_back(std::async(std::launch::async, [connection = connections[i], &part = ask.beside[i]] {
+      return connection->pipeline(part.commands);
+    }));
+  }
+  first->set_timeout(ask.timeout);
+  auto own = first->pipeline(ask.commands);
+  connections.push_back(first);
+  Answer answer;
+  std::optional<Error> lost;
+  for (auto& part : parts) {
+    auto replies = part.get();
+    if (!replies) lost = std::move(replies).error();
+    answer.beside.push_back(replies ? std::move(*replies) : std::vector<Reply>());
+  }
+  if (!own) return std::unexpected(std::move(own).error());
+  if (lost) return std::unexpected(std::move(*lost));
+  answer.replies = std::move(*own);
+  for (auto* connection : connections)
+    std::ranges::move(connection->take_messages(), std::back_inserter(answer.messages));
+  return answer;
 }
 
 // Only shortens redirects: gossip would tell them. One that cannot be reached is left to gossip for the rest

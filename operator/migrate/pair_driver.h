@@ -40,6 +40,9 @@ class PairDriver {
     return {link.member().id, link.member().pod, link.run_id(), link.tells_expiry()};
   }
   Result<Event> perform(const Ask& ask);
+  Result<Answer> send(const Ask& ask);
+  Result<Answer> send_together(const Ask& ask);
+  NodeLink& link(Side side) { return side == Side::kSource ? source_ : target_; }
   void tell_others(const Ask& ask);
   void hold_ownership(bool wanted);
   Status take_turn();

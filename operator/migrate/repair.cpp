@@ -12,6 +12,7 @@
 #include "migrate/merge.h"
 #include "migrate/pair_driver.h"
 #include "migrate/slot_commands.h"
+#include "migrate/unstage.h"
 #include "redis/atomic_tasks.h"
 
 namespace rebalance {
@@ -46,6 +47,7 @@ class RepairRun {
   Status execute(const RepairStep& step);
   Status finish(const RepairStep& step);
   Status merge(const RepairStep& step);
+  Status unstage(const RepairStep& step);
   Status assign(const RepairStep& step);
   Status notify(const RepairStep& step, const std::vector<Command>& commands);
   Status tell(const NodeId& node, std::vector<Command> commands);
@@ -143,6 +145,7 @@ Status RepairRun::execute(const RepairStep& step) {
   switch (step.kind) {
     case Kind::kFinish: return finish(step);
     case Kind::kMerge: return merge(step);
+    case Kind::kUnstage: return unstage(step);
     case Kind::kAssign: return assign(step);
     case Kind::kStable:
       for_each_slot(step.slots, [&](Slot slot) { commands.push_back(setslot_stable(slot)); });
@@ -202,6 +205,21 @@ Status RepairRun::merge(const RepairStep& step) {
                                   {}},
                                  pace_);
   return pair.drive(*engine, [](const Progress&) {});
+}
+
+// It ends all other connections of this claim to both nodes, ours among them.
+Status RepairRun::unstage(const RepairStep& step) {
+  const auto *source = member(step.source), *target = member(step.target);
+  if (source == nullptr || target == nullptr) return {};
+  PairDriver pair(*source, *target, {}, job_.options, hooks_, stop_);
+  TRY_OK(pair.connect());
+  const auto engine =
+      make_unstage({pair.source(), pair.target(), step.slots, !step.proven, job_.options.attempts});
+  const auto done = pair.drive(*engine, [](const Progress&) {});
+  for (const auto& node : {step.source, step.target}) {
+    if (auto* link = link_to(node)) TRY_OK(link->connect(stop_));
+  }
+  return done;
 }
 
 // The owner's epoch is raised so that its word wins wherever another claim is still remembered.

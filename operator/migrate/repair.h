@@ -33,19 +33,22 @@ struct OddSlot {
 
 struct RepairStep {
   enum class Kind {
-    kFinish,  // move what is left from `source` to `target`, then give ownership: the key-by-key engine from
-              // where it stands
-    kMerge,   // `source` does not own the slots but holds keys of them: they go to the owner `target`
-    kNotify,  // `target` owns them and `source` holds none of their keys: SETSLOT NODE on `source`
-    kStable,  // SETSLOT STABLE on `source`, whose mark leads nowhere
-    kAssign,  // nobody owns them: ADDSLOTS on `target`
-    kReport,  // needs a person: `reason` says what was found and what to do
+    kFinish,   // move what is left from `source` to `target`, then give ownership: the key-by-key engine from
+               // where it stands
+    kUnstage,  // `target` holds copies that live copy staged for slots that `source` owns: each goes whose
+               // key the source has
+    kMerge,    // `source` does not own the slots but holds keys of them: they go to the owner `target`
+    kNotify,   // `target` owns them and `source` holds none of their keys: SETSLOT NODE on `source`
+    kStable,   // SETSLOT STABLE on `source`, whose mark leads nowhere
+    kAssign,   // nobody owns them: ADDSLOTS on `target`
+    kReport,   // needs a person: `reason` says what was found and what to do
   };
   Kind kind = Kind::kReport;
   SlotSet slots;
   NodeId source, target;
-  bool proven = false;  // of kFinish: the target's copies are ours (journal)
-  std::string reason;   // a sentence: what was found
+  bool proven =
+      false;  // of kFinish: the target's copies are ours (journal); of kUnstage: nothing was handed over
+  std::string reason;  // a sentence: what was found
 };
 
 struct RepairPicture {

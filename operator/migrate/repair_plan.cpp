@@ -109,7 +109,12 @@ class OneSlot {
     Steps steps;
     for (const auto& node : slot_.nodes) {
       if (node.role == Role::kReplica || node.id == owner.id || node.id == heir(owner)) continue;
-      if (node.keys > 0) {
+      if (staged(owner, node)) {
+        steps.push_back(
+            step(Kind::kUnstage, owner.id, node.id,
+                 "an interrupted live copy has left copies of keys that their owner still serves"));
+        steps.back().proven = owner.id == intent_->source;
+      } else if (node.keys > 0) {
         steps.push_back(
             node.importing_from == owner.id && meant(owner.id, node.id)
                 ? finish(owner.id, node.id,
@@ -122,6 +127,18 @@ class OneSlot {
       }
     }
     return steps;
+  }
+
+  // Copies of a hand-over that did not happen: the owner would be MIGRATING. Where another node has taken the
+  // source's place the mark went with it: then keys of the slot on the owner tell that nothing was given.
+  bool staged(const SlotOnNode& owner, const SlotOnNode& node) const {
+    if (intent_ == nullptr || intent_->engine != Engine::kLiveCopy || !owner.migrating_to.empty())
+      return false;
+    const auto taken = picture_.replica_of.find(intent_->target);
+    const bool given =
+        owner.id == intent_->target || (taken != picture_.replica_of.end() && taken->second == owner.id);
+    if (given || (owner.id != intent_->source && owner.keys == 0)) return false;
+    return node.keys > 0 || node.importing_from == intent_->source;
   }
 
   Steps marks_of_owner(const SlotOnNode& owner) const {

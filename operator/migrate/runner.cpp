@@ -5,8 +5,10 @@
 #include "base/wait.h"
 #include "migrate/atomic.h"
 #include "migrate/key_by_key.h"
+#include "migrate/live_copy.h"
 #include "migrate/pair_driver.h"
 #include "migrate/slot_commands.h"
+#include "migrate/unstage.h"
 
 namespace rebalance {
 namespace {
@@ -15,9 +17,11 @@ using namespace std::chrono_literals;
 
 // Slots that are opened and closed together, and what the journal says of them.
 struct Group {
+  Engine engine;
   SlotSet slots;
   bool adopted = false;  // of an earlier intent, which stays in the log until they are closed
   bool proven = false;
+  bool staged = false;  // by live copy, which may have been interrupted
 };
 
 class BatchRun {
@@ -32,8 +36,11 @@ class BatchRun {
 
  private:
   Status move_all();
+  Status find_big_keys(Engine engine, const SlotSet& slots);
   std::vector<Group> groups() const;
-  int most_slots() const;
+  std::vector<Group> pieces(Engine engine, const SlotSet& slots) const;
+  int most_slots(Engine engine) const;
+  Status clear_staged(const Group& group);
   Result<std::unique_ptr<GroupEngine>> engine_for(const Group& group);
   Status move_group(const Group& group);
   template <typename Write>
@@ -50,6 +57,7 @@ class BatchRun {
   Pace pace_;
   std::map<Slot, Bytes> biggest_;  // of long slots: GroupJob
   BatchResult result_;
+  SlotSet unfit_;   // that live copy leaves to key by key
   Progress group_;  // of the group that runs
   Instant started_ = BootClock::now();
 };
@@ -70,16 +78,24 @@ BatchResult BatchRun::run() {
 
 Status BatchRun::move_all() {
   TRY_OK(pair_.connect());
-  if (job_.engine == Engine::kKeyByKey) {
-    // Half of what the engine refuses: the pair may turn out slower than it looks now.
-    TRY(biggest,
-        pair_.big_keys_of_long_slots(job_.batch.slots, pace_.bytes_within(job_.options.node_timeout / 4)));
-    biggest_ = std::move(biggest);
-  }
+  TRY_OK(find_big_keys(job_.engine, job_.batch.slots));
   for (const auto& group : groups()) {
     if (stop_.stop_requested()) return {};
     TRY_OK(move_group(group));
   }
+  TRY_OK(find_big_keys(Engine::kKeyByKey, unfit_));
+  for (const auto& group : pieces(Engine::kKeyByKey, SlotSet(unfit_))) {
+    if (stop_.stop_requested()) return {};
+    TRY_OK(move_group(group));
+  }
+  return {};
+}
+
+// Half of what key by key refuses: the pair may turn out slower than it looks now.
+Status BatchRun::find_big_keys(Engine engine, const SlotSet& slots) {
+  if (engine != Engine::kKeyByKey || slots.empty()) return {};
+  TRY(biggest, pair_.big_keys_of_long_slots(slots, pace_.bytes_within(job_.options.node_timeout / 4)));
+  biggest_ = std::move(biggest);
   return {};
 }
 
@@ -91,31 +107,38 @@ std::vector<Group> BatchRun::groups() const {
     if (intent.source != job_.source.id || intent.target != job_.target.id) continue;
     const auto adopted = intersection(fresh, intent.slots);
     if (adopted.empty()) continue;
-    groups.push_back(
-        {adopted, true, !intent.source_run_id.empty() && intent.source_run_id == pair_.source().run_id});
+    const bool proven = !intent.source_run_id.empty() && intent.source_run_id == pair_.source().run_id;
+    groups.push_back({job_.engine, adopted, true, proven, intent.engine == Engine::kLiveCopy});
     fresh.remove(adopted);
   }
-  const int most = most_slots();
-  SlotSet next;
-  for_each_slot(fresh, [&](Slot slot) {
-    next.add(slot);
-    if (next.size() == most) groups.push_back({std::exchange(next, {})});
-  });
-  if (!next.empty()) groups.push_back({next});
+  std::ranges::move(pieces(job_.engine, fresh), std::back_inserter(groups));
   return groups;
 }
 
+std::vector<Group> BatchRun::pieces(Engine engine, const SlotSet& slots) const {
+  std::vector<Group> pieces;
+  const int most = most_slots(engine);
+  SlotSet next;
+  for_each_slot(slots, [&](Slot slot) {
+    next.add(slot);
+    if (next.size() == most) pieces.push_back({engine, std::exchange(next, {})});
+  });
+  if (!next.empty()) pieces.push_back({engine, next});
+  return pieces;
+}
+
 // Of one group. An atomic one is the whole batch, which the memory gate has sized.
-int BatchRun::most_slots() const {
+int BatchRun::most_slots(Engine engine) const {
   const int slots = std::max(1, job_.batch.slots.size());
-  if (job_.engine == Engine::kAtomicRedis) return slots;
-  if (job_.engine == Engine::kAtomicValkey) {
-    const auto keys = std::max<std::int64_t>(1, job_.batch.keys / slots);
+  const auto keys = std::max<std::int64_t>(1, job_.batch.keys / slots);
+  if (engine == Engine::kAtomicRedis) return slots;
+  if (engine == Engine::kAtomicValkey)
     return static_cast<int>(std::clamp<std::int64_t>(kMostKeysOfAtomicValkey / keys, 1, slots));
-  }
   const Bytes mean = std::max<Bytes>(1, job_.batch.bytes / slots);
-  return static_cast<int>(
+  const auto most = static_cast<int>(
       std::clamp<Bytes>(job_.options.group_bytes / mean, 1, std::max(1, job_.options.group_slots)));
+  if (engine != Engine::kLiveCopy) return most;
+  return static_cast<int>(std::clamp<std::int64_t>(kMostKeysOfLiveGroup / keys, 1, most));
 }
 
 // The journal may be where nobody answers for a moment, as while an API server restarts. Nothing of the group
@@ -134,9 +157,10 @@ Status BatchRun::recorded(Write write) const {
 
 Status BatchRun::move_group(const Group& group) {
   TRY_OK(hooks_.gate.may_write());
-  const MoveIntent intent{job_.engine,           job_.source.id,        job_.target.id,
+  const MoveIntent intent{group.engine,          job_.source.id,        job_.target.id,
                           pair_.source().run_id, pair_.target().run_id, group.slots};
   if (!group.adopted) TRY_OK(recorded([&] { return hooks_.intents.open(intent); }));
+  if (group.staged) TRY_OK(clear_staged(group));
   TRY(engine, engine_for(group));
   auto driven = pair_.drive(*engine, [this](const Progress& progress) {
     report(progress);
@@ -147,10 +171,23 @@ Status BatchRun::move_group(const Group& group) {
   return driven ? closed : driven;
 }
 
+// A key that the source has deleted since must not come back with its copy.
+Status BatchRun::clear_staged(const Group& group) {
+  const auto unstage =
+      make_unstage({pair_.source(), pair_.target(), group.slots, !group.proven, job_.options.attempts});
+  return pair_.drive(*unstage, [](const Progress&) {});
+}
+
 Result<std::unique_ptr<GroupEngine>> BatchRun::engine_for(const Group& group) {
-  if (is_atomic(job_.engine)) {
+  if (group.engine == Engine::kLiveCopy) {
+    const auto& with = job_.options;
+    return make_live_copy({pair_.source(), pair_.target(), group.slots, group.adopted, with.latency,
+                           with.write_pause, with.source_replicas, with.target_replicas, with.attempts},
+                          pace_);
+  }
+  if (is_atomic(group.engine)) {
     const Bytes mean = job_.batch.bytes / std::max(1, job_.batch.slots.size());
-    return make_atomic({job_.engine, pair_.source(), pair_.target(), group.slots, mean * group.slots.size(),
+    return make_atomic({group.engine, pair_.source(), pair_.target(), group.slots, mean * group.slots.size(),
                         group.adopted, job_.options.attempts});
   }
   TRY(to, pair_.address());
@@ -165,6 +202,7 @@ Status BatchRun::close_group(const Group& group, const GroupEngine& engine) {
   const auto progress = engine.progress();
   result_.done.add(engine.done());
   result_.left_open.add(engine.left_open());
+  unfit_.add(engine.unfit());
   std::ranges::copy(engine.skipped(), std::back_inserter(result_.skipped));
   result_.keys += progress.keys_done;
   result_.bytes += progress.bytes_done;

@@ -63,7 +63,11 @@ struct RunnerOptions {
   std::optional<Bytes> max_bytes_per_second;
   Millis agreement{30000};     // all nodes must agree within this after the last group
   Millis node_timeout{15000};  // cluster-node-timeout: no key may stall a node for half of it
-  int attempts = 6;            // connects after a broken connection, and tries after an error that passes
+  // Of live copy: the longest that one key may keep a server from its clients, the longest pause of all
+  // writes, and how many replicas of the two ends must know before a hand-over's two steps (WAIT).
+  Millis latency{50}, write_pause{100};
+  int source_replicas = 0, target_replicas = 0;
+  int attempts = 6;  // connects after a broken connection, and tries after an error that passes
 };
 
 struct BatchJob {

@@ -112,6 +112,7 @@ struct NodeState {
   bool allow_replica_migration = true;
   int atomic_tasks = 0;        // atomic slot migrations under way (CLUSTER MIGRATION / GETSLOTMIGRATIONS)
   bool atomic_denied = false;  // our user may not ask for them
+  std::string live_denied;     // rights of the engine LiveCopy that our user lacks, as ACL SETUSER has them
   std::int64_t uptime_seconds = 0;
   std::string announced_host;  // in its own line of CLUSTER NODES
   int announced_port = 0;

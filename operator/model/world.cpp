@@ -17,6 +17,7 @@ WorldNode slim(const NodeState& node) {
   row.primary = node.primary;
   row.version = node.version;
   row.atomic_denied = node.atomic_denied;
+  row.live_denied = node.live_denied;
   row.slots = node.slots;
   row.keys = node.keys;
   row.memory = node.memory;

@@ -24,6 +24,7 @@ struct WorldNode {
   NodeId primary;  // of a replica
   Version version;
   bool atomic_denied = false;  // our user may not command atomic migrations there
+  std::string live_denied;     // rights of live copy that our user lacks there
   SlotSet slots;
   std::int64_t keys = 0;
   Bytes limit = 0;  // of the pod, effective; 0: none known

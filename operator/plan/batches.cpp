@@ -13,7 +13,7 @@ struct Pair {
   std::vector<Slot> slots;
   std::size_t next = 0;
   bool relief = false;
-  bool atomic = false;
+  Engine engine = Engine::kKeyByKey;
   double source_fill = 0, target_fill = 0;  // base / limit
   bool done() const { return next == slots.size(); }
 };
@@ -40,7 +40,7 @@ std::vector<Pair> pairs_of(const Layout& layout, const Projection& projection, c
   for (auto& [ends, slots] : moves) {
     const auto& source = projection.seats()[ends.first];
     Pair pair{ends.first, ends.second, std::move(slots)};
-    pair.atomic = projection.moves_atomically({pair.source, pair.target});
+    pair.engine = projection.engine_of({pair.source, pair.target});
     pair.relief = source.now.base > walls_of(*source.node, room).ceiling;
     pair.source_fill = fill(source, room);
     pair.target_fill = fill(projection.seats()[ends.second], room);
@@ -121,7 +121,7 @@ class Scheduler {
   }
 
   Transfer transfer_of(const Pair& pair, std::size_t count) const {
-    Transfer transfer{pair.source, pair.target, static_cast<int>(count), 0, kMigratePayload, pair.atomic};
+    Transfer transfer{pair.source, pair.target, static_cast<int>(count), 0, kMigratePayload, pair.engine};
     for (std::size_t i = pair.next; i < pair.next + count; ++i) {
       transfer.bytes += world_.sizes.bytes[pair.slots[i]];
       if (world_.big_keys.empty()) continue;

@@ -1,7 +1,10 @@
 #include "plan/engine_choice.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
+#include <algorithm>
+#include <array>
 #include <set>
 
 namespace rebalance {
@@ -12,6 +15,10 @@ constexpr Version kSoundRedis{ServerKind::kRedis, 8, 4, 1};
 constexpr Version kSoundValkey{ServerKind::kValkey, 9, 1, 2};
 constexpr Version kFirstRedis{ServerKind::kRedis, 8, 4, 0};
 constexpr Version kFirstValkey{ServerKind::kValkey, 9, 0, 0};
+
+// The minors on which tests/servers/live_copy_test.cpp and tests/faults prove live copy. Valkey 8 cannot have
+// it: CLUSTER SETSLOT within a transaction ends 8.1.1 as soon as it has a replica.
+constexpr std::array<std::pair<int, int>, 3> kLiveRedis{{{6, 2}, {7, 0}, {8, 0}}};
 
 bool is_redis(const WorldNode& node) { return node.version.kind == ServerKind::kRedis; }
 
@@ -55,14 +62,64 @@ std::optional<Obstacle> obstacle(const WorldNode& source, const WorldNode& targe
   return std::nullopt;
 }
 
+bool copies_live(const WorldNode& node) {
+  const std::pair minor{node.version.major, node.version.minor};
+  return is_redis(node) && std::ranges::find(kLiveRedis, minor) != kLiveRedis.end();
+}
+
+std::string live_versions() {
+  std::vector<std::string> names;
+  for (const auto& [major, minor] : kLiveRedis) names.push_back(fmt::format("{}.{}", major, minor));
+  return fmt::format("Redis {}", fmt::join(names, ", "));
+}
+
+// The same for live copy. A payload of a newer server is not read by an older one.
+std::optional<Obstacle> live_obstacle(const WorldNode& source, const WorldNode& target) {
+  for (const auto* node : {&source, &target}) {
+    if (!copies_live(*node)) {
+      return Obstacle{fmt::format("live copy is not proven on {} of {}", node->version.text(), node->pod),
+                      fmt::format("it is on {}", live_versions())};
+    }
+    if (!node->live_denied.empty()) {
+      return Obstacle{fmt::format("the user may not copy live on {}", node->pod),
+                      fmt::format("give it {} (docs/acl.md)", node->live_denied)};
+    }
+  }
+  if (target.version < source.version) {
+    return Obstacle{fmt::format("{} of {} is older than {} of {}", target.version.text(), target.pod,
+                                source.version.text(), source.pod),
+                    fmt::format("upgrade {}", target.pod)};
+  }
+  return std::nullopt;
+}
+
+// Live copy where both can, else key by key.
+void choose_copying(PairEngine& pair, const WorldNode& source, const WorldNode& target) {
+  auto against = live_obstacle(source, target);
+  if (!against) {
+    pair.engine = Engine::kLiveCopy;
+    pair.why = "copies first, then a hand-over that the source itself fences";
+  } else if (copies_live(source) && copies_live(target)) {  // what is in the way can be changed
+    pair.why = std::move(against->why);
+    pair.lacking = std::move(against->lacking);
+  }
+}
+
 }  // namespace
 
 PairEngine choose_engine(const WorldNode& source, const WorldNode& target, const RebalanceSpec& spec) {
   PairEngine pair{source.id, target.id, Engine::kKeyByKey, "engine KeyByKey is asked for", ""};
   if (spec.engine == EngineChoice::kKeyByKey) return pair;
-  if (auto against = obstacle(source, target, spec)) {
+  auto against = obstacle(source, target, spec);
+  if (spec.engine == EngineChoice::kLiveCopy) against = live_obstacle(source, target);
+  if (against) {
     pair.why = std::move(against->why);
     pair.lacking = std::move(against->lacking);
+    if (spec.engine == EngineChoice::kAuto) choose_copying(pair, source, target);
+    return pair;
+  }
+  if (spec.engine == EngineChoice::kLiveCopy) {
+    choose_copying(pair, source, target);
     return pair;
   }
   pair.engine = is_redis(source) ? Engine::kAtomicRedis : Engine::kAtomicValkey;
@@ -83,15 +140,17 @@ std::vector<PairEngine> choose_engines(const World& world, const std::vector<Bat
 
 std::optional<Refusal> refuse_engine(const std::vector<PairEngine>& engines, const World& world,
                                      const RebalanceSpec& spec) {
-  if (spec.engine != EngineChoice::kAtomic) return std::nullopt;
+  const bool atomic = spec.engine == EngineChoice::kAtomic, live = spec.engine == EngineChoice::kLiveCopy;
+  if (!atomic && !live) return std::nullopt;
   for (const auto& pair : engines) {
-    if (is_atomic(pair.engine)) continue;
+    if (atomic ? is_atomic(pair.engine) : pair.engine == Engine::kLiveCopy) continue;
     const auto& target = *world.find(pair.target);
-    return Refusal{"AtomicNotPossible",
+    return Refusal{atomic ? "AtomicNotPossible" : "LiveCopyNotPossible",
                    target.pod,
                    0,
-                   fmt::format("{} cannot give to {} with engine Atomic: {}; {}, or use engine Auto",
-                               world.find(pair.source)->pod, target.pod, pair.why, pair.lacking),
+                   fmt::format("{} cannot give to {} with engine {}: {}; {}, or use engine Auto",
+                               world.find(pair.source)->pod, target.pod, atomic ? "Atomic" : "LiveCopy",
+                               pair.why, pair.lacking),
                    {}};
   }
   return std::nullopt;

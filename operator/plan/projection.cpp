@@ -69,8 +69,10 @@ bool Projection::joins_target(const Transfer& transfer) const {
 }
 
 Bytes Projection::sending(const Transfer& transfer) const {
-  return transfer.atomic ? atomic_source_transient(transfer.bytes, seats_[transfer.source].now.used)
-                         : source_transient(transfer.payload);
+  if (is_atomic(transfer.engine))
+    return atomic_source_transient(transfer.bytes, seats_[transfer.source].now.used);
+  const Bytes tracking = transfer.engine == Engine::kLiveCopy ? kLiveTracking : 0;
+  return source_transient(transfer.payload) + tracking;
 }
 
 template <typename Visit>
@@ -79,8 +81,8 @@ void Projection::each_receiver(const Transfer& transfer, Visit visit) const {
   const bool joins = joins_target(transfer);
   const bool replicated = joins || !target.replicas.empty();
   const auto buffers_of = [&](bool has_replicas, bool aof) {
-    return transfer.atomic ? atomic_target_transient(transfer.bytes, has_replicas, aof)
-                           : target_transient(transfer.payload, has_replicas, aof);
+    return is_atomic(transfer.engine) ? atomic_target_transient(transfer.bytes, has_replicas, aof)
+                                      : target_transient(transfer.payload, has_replicas, aof);
   };
   const Bytes buffers = buffers_of(!target.replicas.empty(), target.node->aof_enabled);
   if (!visit(Receiver{
@@ -185,13 +187,13 @@ std::optional<Transfer> Projection::transfer_of(const Batch& batch) const {
   Transfer transfer{index_of(batch.source), index_of(batch.target), batch.slots.size(), batch.bytes,
                     payload_of(world_, batch.slots)};
   if (transfer.source < 0 || transfer.target < 0) return std::nullopt;
-  transfer.atomic = moves_atomically(transfer);
+  transfer.engine = engine_of(transfer);
   return transfer;
 }
 
-bool Projection::moves_atomically(const Transfer& transfer) const {
+Engine Projection::engine_of(const Transfer& transfer) const {
   const auto &source = *seats_[transfer.source].node, &target = *seats_[transfer.target].node;
-  return is_atomic(choose_engine(source, target, spec_).engine);
+  return choose_engine(source, target, spec_).engine;
 }
 
 Refusal Projection::explain(const Obstacle& obstacle) const {

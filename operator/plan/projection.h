@@ -17,7 +17,7 @@ struct Transfer {
   int slots = 0;
   Bytes bytes = 0;
   Bytes payload = kMigratePayload;  // the most that one MIGRATE carries
-  bool atomic = false;              // it goes by an atomic engine, which has no MIGRATE
+  Engine engine = Engine::kKeyByKey;
 };
 
 // A key that is bigger than what MIGRATE calls are bounded by travels alone. MEMORY USAGE stands for its
@@ -54,7 +54,7 @@ class Projection {
   void reserve(const NodeId& id, Bytes bytes);
   int index_of(const NodeId& id) const;  // -1: unknown
   std::optional<Transfer> transfer_of(const Batch& batch) const;
-  bool moves_atomically(const Transfer& transfer) const;
+  Engine engine_of(const Transfer& transfer) const;
 
   // nullopt: the transfer fits now.
   std::optional<Obstacle> check(const Transfer& transfer) const;

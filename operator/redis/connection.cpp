@@ -12,6 +12,7 @@
 #include <atomic>
 #include <csignal>
 #include <mutex>
+#include <utility>
 
 #include "redis/tls.h"
 
@@ -115,6 +116,8 @@ struct Connection::Link {
   SSL* ssl = nullptr;  // owned by context
   std::atomic<bool> interrupted = false;
   bool dead = false;
+  bool keeps_messages = false;
+  std::vector<Reply> messages{};
 
   Result<std::vector<Reply>> exchange(std::span<const Args> commands);
 
@@ -175,8 +178,10 @@ bool Connection::Link::take_replies(Exchange& exchange) {
     void* raw = nullptr;
     if (redisGetReplyFromReader(context.get(), &raw) != REDIS_OK) return false;
     if (raw == nullptr) return true;
-    const RawReply reply(static_cast<redisReply*>(raw));
-    exchange.replies.push_back(to_reply(*reply));
+    const RawReply owned(static_cast<redisReply*>(raw));
+    auto reply = to_reply(*owned);
+    const bool published = keeps_messages && reply.items.size() == 3 && reply.items[0].text == "message";
+    (published ? messages : exchange.replies).push_back(std::move(reply));
     exchange.deadline = BootClock::now() + timeout;
   }
   return true;
@@ -328,6 +333,8 @@ Result<Reply> Connection::command(const Args& args) {
 Result<std::vector<Reply>> Connection::pipeline(std::span<const Args> commands) {
   return link_->exchange(commands);
 }
+void Connection::keep_messages() { link_->keeps_messages = true; }
+std::vector<Reply> Connection::take_messages() { return std::exchange(link_->messages, {}); }
 void Connection::set_timeout(Millis timeout) { link_->timeout = timeout; }
 
 void Connection::interrupt() {

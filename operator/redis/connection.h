@@ -61,6 +61,11 @@ class Connection {
   // commands wait in memory, so pipelines of any length cannot deadlock.
   Result<std::vector<Reply>> pipeline(std::span<const Args> commands);
 
+  // From here on what is published to this subscriber is kept for take_messages() instead of counting as a
+  // reply; messages that came before a reply are there when that is.
+  void keep_messages();
+  std::vector<Reply> take_messages();
+
   // The longest wait for the next reply (or for the server to take more of the commands) from here on.
   void set_timeout(Millis timeout);
 

@@ -44,6 +44,25 @@ std::vector<Args> later_questions(const Version& version) {
   return questions;
 }
 
+// Rights of the engine LiveCopy, each with a command that changes nothing. None of Redis 8.4 and later, which
+// has better.
+struct LiveRight {
+  Args question;
+  const char* right;
+};
+const std::vector<LiveRight>& live_rights() {
+  static const std::vector<LiveRight> rights{
+      {{"CLIENT", "ID"}, "+client|id"},
+      {{"CLIENT", "TRACKING", "OFF"}, "+client|tracking"},
+      {{"UNWATCH"}, "+watch +unwatch"},
+      {{"UNSUBSCRIBE", "__redis__:invalidate"}, "+subscribe +unsubscribe &__redis__:invalidate"},
+      {{"WAIT", "0", "1"}, "+wait"},
+      {{"EVAL", "return 1", "0"}, "+eval"},
+      {{"EXISTS", "k"}, "+exists +unlink"},
+  };
+  return rights;
+}
+
 class Look {
  public:
   Look(Connection& connection, PodName pod) : connection_(connection) { node_.pod = std::move(pod); }
@@ -55,6 +74,7 @@ class Look {
     read_server(Info(std::move(replies[kInfo].text)));
     read_config(replies);
     TRY_OK(ask_more());
+    TRY_OK(ask_live_rights());
     return std::move(node_);
   }
 
@@ -156,6 +176,19 @@ class Look {
       } else {
         node_.atomic_tasks = count_atomic_tasks(replies[i]);
       }
+    }
+    return {};
+  }
+
+  Status ask_live_rights() {
+    const bool too_old = node_.version.major < 6 || (node_.version.major == 6 && node_.version.minor < 2);
+    if (node_.version.kind != ServerKind::kRedis || too_old) return {};
+    std::vector<Args> questions;
+    for (const auto& each : live_rights()) questions.push_back(each.question);
+    TRY(replies, connection_.pipeline(questions));
+    for (std::size_t i = 0; i < replies.size(); ++i) {
+      if (!replies[i].is_error("NOPERM")) continue;
+      node_.live_denied += (node_.live_denied.empty() ? "" : " ") + std::string(live_rights()[i].right);
     }
     return {};
   }

@@ -11,7 +11,10 @@ namespace {
 // replica), and the program is killed on its way until that happened `kills` times.
 class Killer {
  public:
-  explicit Killer(rig::TestCluster& cluster) : cluster_(cluster), work_(cluster) { turn(); }
+  Killer(rig::TestCluster& cluster, std::string engine)
+      : cluster_(cluster), work_(cluster), engine_(std::move(engine)) {
+    turn();
+  }
 
   void kill(int kills) {
     while (killed_ < kills) {
@@ -41,22 +44,25 @@ class Killer {
     const bool forth = turns_++ % 2 == 0;
     work_.aim(
         forth ? move_of("0-500,5461-5900,11000-11500", "redis-3") : move_of("0-500,5461-5900", "redis-2"),
-        "batch: {maxSlots: 150, maxBytesPerSecond: 400Ki}\n");
+        "engine: " + engine_ + "\nbatch: {maxSlots: 150, maxBytesPerSecond: 400Ki}\n");
   }
 
   rig::TestCluster& cluster_;
   Work work_;
+  std::string engine_;
   std::mt19937 random_{20'261'121};
   int turns_ = 0;
   int killed_ = 0;
   int met_open_ = 0;
 };
 
-void kill_many(const rig::ServerVersion& version, int kills) {
+// Without deletes where copies may outlive their originals: what is only on the target waits for a person.
+void kill_many(const rig::ServerVersion& version, int kills, bool live = false) {
   const auto cluster = lopsided({}, version.name, 9000);
   const auto before = rig::digest(cluster->seed());
-  rig::Writer writer(cluster->seed(), {.operations_per_second = 400});
-  Killer killer(*cluster);
+  rig::Writer writer(cluster->seed(), {.operations_per_second = 400, .deletes = !live});
+  const bool atomic = std::ranges::count(atomic_versions(), version.name, &rig::ServerVersion::name) > 0;
+  Killer killer(*cluster, live ? "LiveCopy" : atomic ? "Atomic" : "KeyByKey");
   ASSERT_NO_FATAL_FAILURE(killer.kill(kills));
   killer.finish();
   expect_nothing_lost(writer);
@@ -73,6 +79,18 @@ INSTANTIATE_TEST_SUITE_P(LongFaults, LongKillTheProgram, testing::ValuesIn(rig::
 
 TEST_P(KillTheProgram, At12RandomMoments) { kill_many(GetParam(), 12); }
 TEST_P(LongKillTheProgram, At50RandomMoments) { kill_many(GetParam(), 50); }
+
+class KillTheProgramCopyingLive : public testing::TestWithParam<rig::ServerVersion> {};
+class LongKillTheProgramCopyingLive : public testing::TestWithParam<rig::ServerVersion> {};
+INSTANTIATE_TEST_SUITE_P(Faults, KillTheProgramCopyingLive, testing::ValuesIn(live_versions()),
+                         rig::version_name<testing::TestParamInfo<rig::ServerVersion>>);
+INSTANTIATE_TEST_SUITE_P(LongFaults, LongKillTheProgramCopyingLive, testing::ValuesIn(live_versions()),
+                         rig::version_name<testing::TestParamInfo<rig::ServerVersion>>);
+GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(KillTheProgramCopyingLive);
+GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(LongKillTheProgramCopyingLive);
+
+TEST_P(KillTheProgramCopyingLive, At8RandomMoments) { kill_many(GetParam(), 8, true); }
+TEST_P(LongKillTheProgramCopyingLive, At50RandomMoments) { kill_many(GetParam(), 50, true); }
 
 // The moments that matter most: a slot is open.
 TEST_P(KillTheProgram, WheneverASlotIsOpen) {

@@ -102,9 +102,9 @@ TEST_F(Operator, TwoObjectsOfOneClusterWorkOneAfterTheOther) {
 
 TEST_F(Operator, ASpecThatIsRefusedByOurRulesSaysSoInTheStatus) {
   const auto running = start();
-  apply("type: Balance", "engine: LiveCopy\n");
+  apply("type: Balance", "activeDefrag: DuringMove\n");
   ASSERT_TRUE(reaches("Refused", kSoon)) << told() << running->said();
-  EXPECT_THAT(told(), HasSubstr("LiveCopy"));
+  EXPECT_THAT(told(), HasSubstr("activeDefrag"));
 }
 
 TEST_F(Operator, OfTwoOperatorsOneLeadsAndAfterItsEndTheOtherGoesOn) {

@@ -168,7 +168,7 @@ struct Writer::State {
 };
 
 void Writer::State::write_once(Worker& worker, ClusterClient& client, KeyState& key, bool remove) {
-  remove = remove && !key.counter;
+  remove = remove && !key.counter && options.deletes;
   const int64_t next =
       key.counter || !remove ? std::max(key.acknowledged, key.attempted) + 1 : key.acknowledged;
   Arguments command;

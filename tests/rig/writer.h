@@ -16,6 +16,7 @@ struct WriterOptions {
   int threads = 2;
   int keys = 2000;  // half are set to a sequence number (and now and then deleted), half are counters
   int value_bytes = 100;
+  bool deletes = true;
   std::string prefix = "writer:";
   Milliseconds timeout{5000};    // of one command; then its outcome is unknown
   Milliseconds give_up{20'000};  // of one operation that is redirected or refused again and again

@@ -38,6 +38,15 @@ inline std::vector<rig::ServerVersion> atomic_versions() {
   return all;
 }
 
+// Those that copy live: what plan/engine_choice.cpp names as proven.
+inline std::vector<rig::ServerVersion> live_versions() {
+  auto all = rig::installed_versions();
+  std::erase_if(all, [](const auto& version) {
+    return version.name != "r62" && version.name != "r70" && version.name != "r80";
+  });
+  return all;
+}
+
 // Redis 7.0 and the newest: what need not be shown on every version is shown on these.
 inline std::vector<rig::ServerVersion> two_versions() {
   auto all = rig::installed_versions();

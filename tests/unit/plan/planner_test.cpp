@@ -409,6 +409,34 @@ TEST(Engines, AreKeyByKeyWhereTheUserMayNotCommandAnotherAndSayTheRight) {
   EXPECT_THAT(plan.engines.at(0).lacking, HasSubstr("+cluster|migration"));
 }
 
+TEST(Engines, CopyLiveExactlyWhereThatIsProven) {
+  for (const auto& version : {Version{ServerKind::kRedis, 6, 2, 14}, Version{ServerKind::kRedis, 7, 0, 15},
+                              Version{ServerKind::kRedis, 8, 0, 2}}) {
+    EXPECT_EQ(plan_between(version, version).engines.at(0).engine, Engine::kLiveCopy) << version.text();
+  }
+  for (const auto& version : {Version{ServerKind::kRedis, 6, 0, 16}, Version{ServerKind::kRedis, 7, 2, 4},
+                              Version{ServerKind::kRedis, 8, 2, 0}, Version{ServerKind::kValkey, 8, 1, 1}}) {
+    EXPECT_EQ(plan_between(version, version).engines.at(0).engine, Engine::kKeyByKey) << version.text();
+    const auto asked = plan_between(version, version, EngineChoice::kLiveCopy);
+    ASSERT_TRUE(asked.refusal) << version.text();
+    EXPECT_EQ(asked.refusal->rule, "LiveCopyNotPossible");
+    EXPECT_THAT(asked.refusal->sentence, HasSubstr("Redis 6.2, 7.0, 8.0"));
+  }
+  const Version older{ServerKind::kRedis, 7, 0, 15}, newer{ServerKind::kRedis, 8, 0, 2};
+  EXPECT_EQ(plan_between(older, newer).engines.at(0).engine, Engine::kLiveCopy);
+  EXPECT_EQ(plan_between(newer, older).engines.at(0).engine, Engine::kKeyByKey);
+  EXPECT_THAT(plan_between(newer, older).engines.at(0).why, HasSubstr("older than"));
+}
+
+TEST(Engines, CopyKeyByKeyWhereTheUserLacksARightOfLiveCopy) {
+  auto world = world_of({{10 * kMB, 8192, kRoomy}, {10 * kMB, 8192, kRoomy}});
+  for (auto& node : world.nodes) node.version = {ServerKind::kRedis, 7, 0, 15};
+  world.nodes[0].live_denied = "+client|tracking";
+  const auto plan = make_plan(world, move("0", "redis-1")).value();
+  EXPECT_EQ(plan.engines.at(0).engine, Engine::kKeyByKey);
+  EXPECT_THAT(plan.engines.at(0).lacking, HasSubstr("+client|tracking"));
+}
+
 TEST(Engines, AtomicThatCannotBeIsRefusedWithTheReason) {
   const Version old{ServerKind::kRedis, 7, 0, 15};
   const auto plan = plan_between(old, old, EngineChoice::kAtomic);

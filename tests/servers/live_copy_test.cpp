@@ -1,0 +1,318 @@
+// A batch is copied live between real servers, while clients write, keys expire and connections end.
+#include "migrate/live_copy.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "migrate/repair.h"
+#include "rig/digest.h"
+#include "rig/fill.h"
+#include "rig/writer.h"
+#include "servers/migrate_rig.h"
+#include "servers/run_rig.h"
+
+namespace rebalance {
+namespace {
+
+using testing::HasSubstr;
+
+class LiveCopy : public testing::TestWithParam<rig::ServerVersion> {
+ protected:
+  static BatchJob live_job(const rig::TestCluster& cluster, int source, int target, const SlotSet& slots) {
+    auto batch = job(cluster, source, target, slots);
+    batch.engine = Engine::kLiveCopy;
+    return batch;
+  }
+  BatchResult run(const BatchJob& batch, std::stop_token stop = {}) {
+    return run_batch(batch, hooks.hooks(), stop);
+  }
+  RepairResult repair(const rig::TestCluster& cluster) {
+    RepairJob repair;
+    for (int node = 0; node < cluster.size(); ++node) repair.nodes.push_back(member(cluster, node));
+    repair.intents = hooks.intents.intents();
+    return run_repair(repair, hooks.hooks(), {});
+  }
+  // Acts once, in the n-th round trip of the engine.
+  void at_round(int round, std::function<void()> act) {
+    hooks.progress.act = [=, rounds = 0](const PairProgress&) mutable {
+      if (++rounds == round) act();
+    };
+  }
+  // Keys of these slots on a node, whatever they are there for.
+  static std::int64_t keys_on(const rig::TestCluster& cluster, int node, const SlotSet& slots) {
+    std::int64_t keys = 0;
+    auto client = cluster.node(node).connect();
+    for_each_slot(slots, [&](Slot slot) {
+      keys += client.must({"CLUSTER", "COUNTKEYSINSLOT", std::to_string(slot)}).integer;
+    });
+    return keys;
+  }
+  // Before 7.0 nothing tells the instant itself: PTTL and TIME may lie on both sides of a millisecond.
+  static rig::Milliseconds tolerance() { return rig::Milliseconds(GetParam().at_least(7, 0) ? 0 : 2); }
+
+  TestHooks hooks;
+};
+
+INSTANTIATE_TEST_SUITE_P(Versions, LiveCopy, testing::ValuesIn(live_versions()),
+                         rig::version_name<testing::TestParamInfo<rig::ServerVersion>>);
+GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(LiveCopy);
+
+std::string why(const BatchResult& result) { return result.error ? result.error->message : ""; }
+
+TEST_P(LiveCopy, MovesEveryKindOfKeyWithItsTimeToLive) {
+  rig::TestCluster cluster(GetParam(), {.primaries = 2, .replicas = 1, .server = {.aof = true}});
+  rig::fill(cluster.seed(), {.keys = 4000});
+  const auto before = rig::digest(cluster.seed());
+  auto batch = live_job(cluster, 0, 1, slots("0-499,1000"));
+  batch.options.source_replicas = batch.options.target_replicas = 1;
+  const auto result = run(batch);
+  EXPECT_EQ(why(result), "");
+  EXPECT_EQ(result.done, slots("0-499,1000"));
+  EXPECT_TRUE(result.skipped.empty());
+  EXPECT_GT(result.keys, 0);
+  EXPECT_TRUE(result.left_open.empty());
+  EXPECT_TRUE(hooks.intents.intents().empty());
+  const auto difference = rig::compare(before, rig::digest(cluster.seed()), tolerance());
+  EXPECT_TRUE(difference.none()) << difference.examples;
+  EXPECT_TRUE(cluster.check().clean) << cluster.check().text;
+  expect_replicas_follow(cluster);
+}
+
+TEST_P(LiveCopy, LosesNothingThatIsWrittenMeanwhileAndHardlyAsks) {
+  rig::TestCluster cluster(GetParam(), {.primaries = 3, .replicas = 1, .server = {.aof = true}});
+  rig::fill(cluster.seed(), {.keys = 20'000});
+  const auto before = rig::digest(cluster.seed());
+  rig::Writer writer(cluster.seed(), {.operations_per_second = 800});
+  auto batch = live_job(cluster, 0, 2, range(0, 1999));
+  batch.options.source_replicas = batch.options.target_replicas = 1;
+  const auto result = run(batch);
+  EXPECT_EQ(why(result), "");
+  EXPECT_EQ(result.done.size(), 2000);
+  const auto report = writer.stop();
+  EXPECT_GT(report.acknowledged, 0);
+  const auto verdict = writer.verify();
+  EXPECT_EQ(verdict.lost, 0) << verdict.examples;
+  EXPECT_EQ(verdict.phantom, 0) << verdict.examples;
+  std::cout << report.acknowledged << " acknowledged, " << report.ask << " ASK, " << report.try_again
+            << " TRYAGAIN, " << result.retries << " refused hand-overs\n";
+  EXPECT_LT(report.ask, 100);
+  expect_same_data(before, digest_without(cluster.seed(), "writer:"));
+  EXPECT_TRUE(cluster.check().clean) << cluster.check().text;
+  expect_replicas_follow(cluster);
+}
+
+// A few keys that change all the time, in slots with others.
+TEST_P(LiveCopy, HotKeysMoveOrStayAndLoseNothing) {
+  rig::TestCluster cluster(GetParam(), {.primaries = 2});
+  rig::fill(cluster.seed(), {.keys = 2000});
+  rig::Writer writer(cluster.seed(), {.operations_per_second = 3000, .keys = 40});
+  const auto result = run(live_job(cluster, 0, 1, range(0, 8191 - 1)));
+  EXPECT_EQ(why(result), "");
+  EXPECT_EQ(result.done.size() + static_cast<int>(result.skipped.size()), 8191);
+  for (const auto& skipped : result.skipped) EXPECT_THAT(skipped.reason, HasSubstr("TooHot"));
+  writer.stop();
+  const auto verdict = writer.verify();
+  EXPECT_EQ(verdict.lost, 0) << verdict.examples;
+  EXPECT_EQ(verdict.phantom, 0) << verdict.examples;
+  EXPECT_TRUE(cluster.check().clean) << cluster.check().text;
+  std::cout << result.skipped.size() << " too hot, " << result.retries << " refused hand-overs\n";
+}
+
+TEST_P(LiveCopy, TheLastSlotsOfAPrimaryGoToo) {
+  rig::TestCluster cluster(GetParam(), {.primaries = 2, .empty_primaries = 1});
+  rig::fill(cluster.seed(), {.keys = 500});
+  const auto before = rig::digest(cluster.seed());
+  auto batch = live_job(cluster, 0, 2, range(0, 8191));
+  batch.options.group_slots = 512;
+  const auto result = run(batch);
+  EXPECT_EQ(why(result), "");
+  EXPECT_EQ(result.done, range(0, 8191));
+  EXPECT_TRUE(rig::compare(before, rig::digest(cluster.seed()), rig::Milliseconds(1000)).none());
+}
+
+TEST_P(LiveCopy, WhatExpiresOrIsFlushedMeanwhileDoesNotComeBack) {
+  rig::TestCluster cluster(GetParam(), {.primaries = 2});
+  auto source = cluster.node(0).connect();
+  for (int slot = 0; slot < 20; ++slot) {
+    for (int i = 0; i < 50; ++i) {
+      source.must({"SET", key_in(slot, i), "value", "PX", std::to_string(50 + i * 20)});
+      source.must({"SET", key_in(slot, 1000 + i), "value"});
+    }
+  }
+  at_round(12, [&] { cluster.command(0, {"FLUSHALL"}); });
+  const auto result = run(live_job(cluster, 0, 1, range(0, 19)));
+  EXPECT_EQ(why(result), "");
+  EXPECT_EQ(result.done, range(0, 19));
+  EXPECT_EQ(keys_on(cluster, 0, range(0, 19)), 0);
+  EXPECT_TRUE(rig::wait_until(
+      [&] {
+        auto target = cluster.node(1).connect();
+        for (int slot = 0; slot < 20; ++slot) {
+          for (int i = 0; i < 50; ++i) {
+            if (target.must({"EXISTS", key_in(slot, i)}).integer != 0) return false;
+          }
+        }
+        return true;
+      },
+      rig::Milliseconds(3000)));
+  EXPECT_TRUE(cluster.check().clean) << cluster.check().text;
+}
+
+TEST_P(LiveCopy, AStreamThatIsReadByItsGroupMeanwhileKeepsWhatIsPending) {
+  rig::TestCluster cluster(GetParam(), {.primaries = 2});
+  auto source = cluster.node(0).connect();
+  const auto stream = key_in(5, 0);
+  for (int i = 1; i <= 200; ++i) source.must({"XADD", stream, std::to_string(i) + "-0", "field", "value"});
+  source.must({"XGROUP", "CREATE", stream, "group", "0"});
+  int read = 0;
+  hooks.progress.act = [&](const PairProgress&) {
+    if (read < 20 &&
+        !source.command({"XREADGROUP", "GROUP", "group", "me", "COUNT", "1", "STREAMS", stream, ">"})
+             .is_error())
+      ++read;
+  };
+  const auto result = run(live_job(cluster, 0, 1, range(4, 6)));
+  EXPECT_EQ(why(result), "");
+  EXPECT_GT(read, 0);
+  auto target = cluster.node(1).connect();
+  EXPECT_EQ(target.must({"XPENDING", stream, "group"}).elements.at(0).integer, read);
+}
+
+TEST_P(LiveCopy, AStopInTheMiddleLeavesTheTargetClean) {
+  rig::TestCluster cluster(GetParam(), {.primaries = 2});
+  rig::fill(cluster.seed(), {.keys = 20'000});
+  const auto before = rig::digest(cluster.seed());
+  std::stop_source stop;
+  at_round(40, [&] { stop.request_stop(); });
+  const auto result = run(live_job(cluster, 0, 1, range(0, 999)), stop.get_token());
+  ASSERT_TRUE(result.error);
+  EXPECT_EQ(result.error->code, ErrorCode::kStopped) << why(result);
+  EXPECT_TRUE(result.left_open.empty());
+  EXPECT_TRUE(hooks.intents.intents().empty());
+  auto rest = range(0, 999);
+  rest.remove(result.done);
+  EXPECT_FALSE(rest.empty());
+  EXPECT_EQ(keys_on(cluster, 1, rest), 0);
+  EXPECT_TRUE(cluster.check().clean) << cluster.check().text;
+  EXPECT_TRUE(rig::compare(before, rig::digest(cluster.seed()), rig::Milliseconds(1000)).none());
+}
+
+TEST_P(LiveCopy, AFullTargetEndsItWithTheServersWordsAndIsCleaned) {
+  rig::TestCluster cluster(GetParam(), {.primaries = 2});
+  rig::fill(cluster.seed(), {.keys = 20'000});
+  const auto before = rig::digest(cluster.seed());
+  at_round(20, [&] { cluster.command(1, {"CONFIG", "SET", "maxmemory", "1mb"}); });
+  const auto result = run(live_job(cluster, 0, 1, range(0, 199)));
+  ASSERT_TRUE(result.error);
+  EXPECT_EQ(result.error->code, ErrorCode::kRefused);
+  EXPECT_THAT(why(result), HasSubstr("OOM"));
+  EXPECT_TRUE(result.left_open.empty());
+  auto rest = range(0, 199);
+  rest.remove(result.done);
+  EXPECT_EQ(keys_on(cluster, 1, rest), 0);
+  cluster.command(1, {"CONFIG", "SET", "maxmemory", "0"});
+  EXPECT_TRUE(cluster.check().clean) << cluster.check().text;
+  EXPECT_TRUE(rig::compare(before, rig::digest(cluster.seed()), rig::Milliseconds(1000)).none());
+}
+
+// The driver is gone with its copies on the target, as after kill -9.
+TEST_P(LiveCopy, WhatAnInterruptedRunStagedIsRemovedByARepair) {
+  rig::TestCluster cluster(GetParam(), {.primaries = 2});
+  rig::fill(cluster.seed(), {.keys = 20'000});
+  const auto before = rig::digest(cluster.seed());
+  at_round(20,
+           [&] { hooks.gate.ask = [] { return Status(error(ErrorCode::kConflict, "the claim is lost")); }; });
+  const auto ended = run(live_job(cluster, 0, 1, range(0, 99)));
+  ASSERT_TRUE(ended.error);
+  ASSERT_FALSE(ended.left_open.empty());
+  EXPECT_GT(keys_on(cluster, 1, ended.left_open), 0);
+  hooks.gate.ask = [] { return Status{}; };
+  const auto repaired = repair(cluster);
+  EXPECT_FALSE(repaired.error) << repaired.error->message;
+  EXPECT_TRUE(hooks.intents.intents().empty());
+  EXPECT_EQ(keys_on(cluster, 1, ended.left_open), 0);
+  EXPECT_TRUE(cluster.check().clean) << cluster.check().text;
+  EXPECT_TRUE(rig::compare(before, rig::digest(cluster.seed()), rig::Milliseconds(1000)).none());
+}
+
+TEST_P(LiveCopy, AKeyThatIsOnlyOnTheTargetIsReportedAndNeverDeleted) {
+  rig::TestCluster cluster(GetParam(), {.primaries = 2});
+  auto source = cluster.node(0).connect(), target = cluster.node(1).connect();
+  for (int i = 0; i < 300; ++i) source.must({"SET", key_in(7, i), "value"});
+  at_round(12,
+           [&] { hooks.gate.ask = [] { return Status(error(ErrorCode::kConflict, "the claim is lost")); }; });
+  const auto ended = run(live_job(cluster, 0, 1, range(7, 7)));
+  ASSERT_TRUE(ended.error);
+  ASSERT_GT(keys_on(cluster, 1, range(7, 7)), 0);
+  const auto copied = target.must({"CLUSTER", "GETKEYSINSLOT", "7", "1"}).elements.at(0).text;
+  source.must({"DEL", copied});
+  hooks.gate.ask = [] { return Status{}; };
+  const auto repaired = repair(cluster);
+  ASSERT_TRUE(repaired.error);
+  EXPECT_THAT(repaired.error->message, HasSubstr("1 key(s) of slots 7"));
+  EXPECT_EQ(keys_on(cluster, 1, range(7, 7)), 1);
+}
+
+TEST_P(LiveCopy, WhatAnInterruptedRunHandedOverIsFinishedByARepair) {
+  rig::TestCluster cluster(GetParam(), {.primaries = 2});
+  rig::fill(cluster.seed(), {.keys = 20'000});
+  const auto before = rig::digest(cluster.seed());
+  auto closed = [](const rig::TestCluster& servers) {
+    for (const auto& view : servers.view_of(0)) {
+      if (view.open.find("->-") != std::string::npos) return false;
+    }
+    return true;
+  };
+  hooks.gate.ask = [&] {  // just after a hand-over
+    return closed(cluster) ? Status{} : Status(error(ErrorCode::kConflict, "the claim is lost"));
+  };
+  const auto ended = run(live_job(cluster, 0, 1, range(0, 49)));
+  ASSERT_TRUE(ended.error);
+  ASSERT_FALSE(closed(cluster));
+  hooks.gate.ask = [] { return Status{}; };
+  const auto repaired = repair(cluster);
+  EXPECT_FALSE(repaired.error) << repaired.error->message;
+  EXPECT_TRUE(hooks.intents.intents().empty());
+  EXPECT_EQ(cluster.owner_of(0), 1);
+  EXPECT_TRUE(cluster.check().clean) << cluster.check().text;
+  EXPECT_TRUE(rig::compare(before, rig::digest(cluster.seed()), rig::Milliseconds(1000)).none());
+}
+
+// Connections end at many moments, and clients write all the while.
+TEST_P(LiveCopy, ConnectionsThatAreKilledCostNothing) {
+  rig::TestCluster cluster(GetParam(), {.primaries = 2});
+  rig::fill(cluster.seed(), {.keys = 10'000});
+  rig::Writer writer(cluster.seed(), {.operations_per_second = 300});
+  int rounds = 0;
+  hooks.progress.act = [&](const PairProgress&) {
+    if (++rounds % 37 != 0 || rounds > 1500) return;
+    const int node = rounds % 2;
+    auto client = cluster.node(node).connect();
+    client.command({"CLIENT", "KILL", "TYPE", rounds % 3 == 0 ? "pubsub" : "normal", "SKIPME", "yes"});
+  };
+  auto batch = live_job(cluster, 0, 1, range(0, 499));
+  batch.options.attempts = 50;
+  const auto result = run(batch);
+  EXPECT_EQ(why(result), "");
+  EXPECT_EQ(result.done, range(0, 499));
+  writer.stop();
+  const auto verdict = writer.verify();
+  EXPECT_EQ(verdict.lost, 0) << verdict.examples;
+  EXPECT_EQ(verdict.phantom, 0) << verdict.examples;
+  EXPECT_TRUE(cluster.check().clean) << cluster.check().text;
+}
+
+TEST_P(LiveCopy, AKeyTooBigForItGoesKeyByKey) {
+  rig::TestCluster cluster(GetParam(), {.primaries = 2, .server = {.node_timeout_ms = 15'000}});
+  rig::fill(cluster.seed(), {.keys = 2000});
+  rig::write_big_hash(cluster.seed(), key_in(7, 0), 20'000'000);
+  const auto before = rig::digest(cluster.seed());
+  const auto result = run(live_job(cluster, 0, 1, range(0, 15)));
+  EXPECT_EQ(why(result), "");
+  EXPECT_EQ(result.done, range(0, 15));
+  EXPECT_EQ(cluster.owner_of(7), 1);
+  EXPECT_TRUE(rig::compare(before, rig::digest(cluster.seed()), rig::Milliseconds(1000)).none());
+}
+
+}  // namespace
+}  // namespace rebalance
