@@ -5,6 +5,14 @@
 namespace rebalance {
 
 Status WriteGate::may_write() {
+  TRY_OK(may_clear());
+  const std::scoped_lock lock(mutex_);
+  if (sampler_ == nullptr) return {};
+  if (const auto flood = sampler_->flood()) return error(ErrorCode::kConflict, *flood);
+  return {};
+}
+
+Status WriteGate::may_clear() {
   const std::scoped_lock lock(mutex_);
   if (const auto why = lost_now(); !why.empty())
     return error(ErrorCode::kConflict, "writing is not allowed: " + why);
@@ -14,8 +22,6 @@ Status WriteGate::may_write() {
                  fmt::format("writing is not allowed: the claim was last renewed {:.0f} s ago",
                              std::chrono::duration<double>(silent).count()));
   }
-  if (sampler_ == nullptr) return {};
-  if (const auto flood = sampler_->flood()) return error(ErrorCode::kConflict, *flood);
   return {};
 }
 

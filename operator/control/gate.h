@@ -19,6 +19,7 @@ class WriteGate : public Gate {
   static constexpr auto kClaimValid = std::chrono::seconds(10);
 
   Status may_write() override;
+  Status may_clear() override;
 
   void claim_seen(Instant when);  // all nodes answered a claimed command
   void claim_lost(std::string why);

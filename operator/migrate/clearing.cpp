@@ -29,6 +29,7 @@ Ask Clearing::next() {
     });
   }
   ask.writes = stage_ != Stage::kList;
+  ask.clears = true;
   return ask;
 }
 

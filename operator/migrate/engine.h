@@ -50,6 +50,7 @@ struct Ask {
   Millis timeout{5000};    // for each reply
   Millis wait{0};          // back-off: pause this long before sending
   bool writes = false;     // changes something: the gate is asked first
+  bool clears = false;     // takes back what this move has put there, which only makes room
   bool ownership = false;  // hold the cluster's ownership lock from here until an ask without it: config
                            // epochs are bumped by one node at a time
   Channel channel = Channel::kData;

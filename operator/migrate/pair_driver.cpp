@@ -88,6 +88,7 @@ Result<std::map<Slot, Bytes>> PairDriver::big_keys_of_long_slots(const SlotSet& 
 // Asks, answers, asks again, until the engine has no more to ask.
 Status PairDriver::drive(GroupEngine& engine, const std::function<void(const Progress&)>& progressed) {
   bool told_to_stop = false;
+  refused_.reset();
   source_.close_channels();
   target_.close_channels();
   Result<std::optional<Ask>> next = engine.start();
@@ -96,10 +97,19 @@ Status PairDriver::drive(GroupEngine& engine, const std::function<void(const Pro
       next = engine.step(StopAsked{});
       continue;
     }
-    TRY(event, perform(**next));
-    next = engine.step(event);
-    progressed(engine.progress());
+    auto event = perform(**next);
+    if (event) {
+      next = engine.step(*event);
+      progressed(engine.progress());
+      continue;
+    }
+    // Not sent, since the gate forbids more: what an engine can take back goes. Any other end says nothing of
+    // what was sent, and ends it here.
+    if (!refused_ || (**next).clears || !hooks_.gate.may_clear()) return std::unexpected(event.error());
+    next = engine.step(StopAsked{});
+    if (std::exchange(told_to_stop, true) || !next || !*next || !(*next)->clears) break;
   }
+  if (refused_) return std::unexpected(*refused_);
   return next ? Status{} : std::unexpected(next.error());
 }
 
@@ -110,7 +120,10 @@ Result<Event> PairDriver::perform(const Ask& ask) {
   }
   hold_ownership(ask.ownership);
   if (ask.writes) {
-    TRY_OK(hooks_.gate.may_write());
+    if (const auto may = ask.clears ? hooks_.gate.may_clear() : hooks_.gate.may_write(); !may) {
+      refused_ = may.error();
+      return std::unexpected(*refused_);
+    }
     if (!first_write_) first_write_ = BootClock::now();
   }
   if (ask.side == Side::kOthers) {

@@ -56,6 +56,7 @@ class PairDriver {
   std::unique_lock<std::mutex> ownership_;
   bool epochs_seen_ = false;  // of an earlier run the source may have taken slots just before this one
   std::optional<Instant> first_write_;
+  std::optional<Error> refused_;  // by the gate
 };
 
 }  // namespace rebalance

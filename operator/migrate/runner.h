@@ -31,6 +31,8 @@ class Gate {
  public:
   virtual ~Gate() = default;
   virtual Status may_write() = 0;
+  // The same of an ask that `clears`: a pod above its flood mark does not forbid it.
+  virtual Status may_clear() { return may_write(); }
 };
 
 struct PairProgress {

@@ -167,7 +167,7 @@ Step Unstage::list() {
   for_each_slot(now_,
                 [&](Slot slot) { next.commands.push_back(setslot(slot, "IMPORTING", job_.source.id)); });
   for_each_slot(now_, [&](Slot slot) { next.commands.push_back(list_keys(slot, kKeysAtOnce)); });
-  next.writes = true;
+  next.writes = next.clears = true;
   return ask(Stage::kList, std::move(next));
 }
 
@@ -210,7 +210,7 @@ Step Unstage::remove() {
     next.commands.push_back({"ASKING"});
     next.commands.push_back({"UNLINK", key});
   }
-  next.writes = true;
+  next.writes = next.clears = true;
   return ask(Stage::kDelete, std::move(next));
 }
 
@@ -222,7 +222,7 @@ Step Unstage::close() {
   if (now_.empty()) return list();
   Ask next{Side::kTarget, {}};
   for_each_slot(now_, [&](Slot slot) { next.commands.push_back(setslot_stable(slot)); });
-  next.writes = true;
+  next.writes = next.clears = true;
   return ask(Stage::kClose, std::move(next));
 }
 

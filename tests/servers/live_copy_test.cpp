@@ -215,6 +215,24 @@ TEST_P(LiveCopy, AFullTargetEndsItWithTheServersWordsAndIsCleaned) {
   EXPECT_TRUE(rig::compare(before, rig::digest(cluster.seed()), rig::Milliseconds(1000)).none());
 }
 
+TEST_P(LiveCopy, AFloodMarkInTheMiddleForbidsMoreButNotToClean) {
+  rig::TestCluster cluster(GetParam(), {.primaries = 2});
+  rig::fill(cluster.seed(), {.keys = 20'000});
+  hooks.gate.ask_to_clear = [] { return Status{}; };
+  at_round(20, [&] {
+    hooks.gate.ask = [] { return Status(error(ErrorCode::kConflict, "redis-1 is above its flood mark")); };
+  });
+  const auto ended = run(live_job(cluster, 0, 1, range(0, 99)));
+  ASSERT_TRUE(ended.error);
+  EXPECT_EQ(why(ended), "redis-1 is above its flood mark");
+  EXPECT_TRUE(ended.left_open.empty());
+  auto rest = range(0, 99);
+  rest.remove(ended.done);
+  EXPECT_FALSE(rest.empty());
+  EXPECT_EQ(keys_on(cluster, 1, rest), 0);
+  EXPECT_TRUE(cluster.check().clean) << cluster.check().text;
+}
+
 // The driver is gone with its copies on the target, as after kill -9.
 TEST_P(LiveCopy, WhatAnInterruptedRunStagedIsRemovedByARepair) {
   rig::TestCluster cluster(GetParam(), {.primaries = 2});

@@ -21,6 +21,8 @@ class OpenGate : public Gate {
     ++asked;
     return ask();
   }
+  std::function<Status()> ask_to_clear = [this] { return ask(); };
+  Status may_clear() override { return ask_to_clear(); }
   std::atomic<int> asked = 0;
 };
 
