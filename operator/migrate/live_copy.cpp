@@ -30,7 +30,7 @@ Step LiveCopy::answered(const Answer& answer) {
   const auto& replies = answer.replies;
   switch (stage_) {
     case Stage::kIds: return got_ids(answer);
-    case Stage::kFence: return look();
+    case Stage::kFence: return fenced(answer);
     case Stage::kLook: return looked(answer);
     case Stage::kClear:
     case Stage::kLeave: return cleared(replies);
@@ -109,10 +109,13 @@ Step LiveCopy::troubled(const std::string& what, const std::string& text) {
                               job_.source.name, job_.target.name, text)});
 }
 
+// What is to be taken back is told by the servers, not by what we believe was refused. Where they cannot be
+// asked nothing is: the journal knows the slots.
 Step LiveCopy::give_up(Error error) {
+  const bool looking = stage_ == Stage::kIds || stage_ == Stage::kFence || stage_ == Stage::kLook;
   if (!giving_up_) giving_up_ = std::move(error);
-  if (stage_ == Stage::kLeave || open_.empty()) return std::unexpected(*giving_up_);
-  return close();
+  if (looking || stage_ == Stage::kLeave || open_.empty()) return std::unexpected(*giving_up_);
+  return ids(0ms);
 }
 
 void LiveCopy::skip(Slot slot, std::string reason) {

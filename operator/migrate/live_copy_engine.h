@@ -74,6 +74,7 @@ class LiveCopy final : public GroupEngine {
   Step answered(const Answer& answer);
   std::optional<Ask> ids(Millis wait);
   Step got_ids(const Answer& answer);
+  Step fenced(const Answer& answer);
   Step look();
   Step looked(const Answer& answer);
   Status sort_slot(Slot slot, std::int64_t source_keys, std::int64_t target_keys);

@@ -89,13 +89,15 @@ Step LiveCopy::watch(const std::vector<std::string>& names, bool afresh) {
   Ask next{Side::kSource, {}};
   next.channel = Channel::kWatch;
   Command pending{"WATCH"};
+  Slot slot_of_pending = 0;
   const auto flush = [&] {
     if (pending.size() > 1) next.commands.push_back(std::exchange(pending, {"WATCH"}));
   };
-  const auto add = [&](const std::string& name) {
+  const auto add = [&](const std::string& name) {  // keys of two slots may not share a command
+    if (key_slot(name) != slot_of_pending || std::ssize(pending) > kKeysOfWatch) flush();
+    slot_of_pending = key_slot(name);
     portion_.watched.insert(name);
     pending.push_back(name);
-    if (std::ssize(pending) > kKeysOfWatch) flush();
   };
   if (afresh) {
     portion_.watched.clear();
@@ -236,9 +238,10 @@ Step LiveCopy::transact() {
 
 Step LiveCopy::transacted(const Replies& replies) {
   pausing_ = false;
+  auto told = handed_over(replies.back());
+  // "EXECABORT ... because of previous errors": those say more.
   const auto wrong = std::ranges::find_if(replies, [](const Reply& reply) { return reply.is_error(); });
-  if (wrong != replies.end()) return troubled("the hand-over", wrong->text);
-  const auto told = handed_over(replies.back());
+  if (replies.back().is_error()) told.text = wrong->text;
   switch (told.outcome) {
     case HandedOver::Outcome::kRefused: return troubled("the hand-over", told.text);
     case HandedOver::Outcome::kOtherValue: staged_.changed(key_slot(told.text), told.text); return refused();

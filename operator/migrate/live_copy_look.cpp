@@ -48,6 +48,15 @@ Step LiveCopy::got_ids(const Answer& answer) {
   return ask(Stage::kFence, std::move(fence));
 }
 
+Step LiveCopy::fenced(const Answer& answer) {
+  for (const auto* side : {&answer.replies, &answer.beside[0]}) {
+    for (const auto& reply : *side) {
+      if (reply.is_error()) return troubled("CLIENT KILL", reply.text);
+    }
+  }
+  return look();
+}
+
 Step LiveCopy::look() {
   std::vector<Command> commands{cluster_nodes()};
   SlotSet slots = todo_;

@@ -16,7 +16,7 @@ constexpr Version kSoundValkey{ServerKind::kValkey, 9, 1, 2};
 constexpr Version kFirstRedis{ServerKind::kRedis, 8, 4, 0};
 constexpr Version kFirstValkey{ServerKind::kValkey, 9, 0, 0};
 
-// The minors on which tests/servers/live_copy_test.cpp and tests/faults prove live copy. Valkey 8 cannot have
+// The minors on which tests/servers/live_copy_test.cpp proves live copy. Valkey 8 cannot have
 // it: CLUSTER SETSLOT within a transaction ends 8.1.1 as soon as it has a replica.
 constexpr std::array<std::pair<int, int>, 3> kLiveRedis{{{6, 2}, {7, 0}, {8, 0}}};
 
@@ -93,33 +93,23 @@ std::optional<Obstacle> live_obstacle(const WorldNode& source, const WorldNode& 
   return std::nullopt;
 }
 
-// Live copy where both can, else key by key.
-void choose_copying(PairEngine& pair, const WorldNode& source, const WorldNode& target) {
-  auto against = live_obstacle(source, target);
-  if (!against) {
-    pair.engine = Engine::kLiveCopy;
-    pair.why = "copies first, then a hand-over that the source itself fences";
-  } else if (copies_live(source) && copies_live(target)) {  // what is in the way can be changed
-    pair.why = std::move(against->why);
-    pair.lacking = std::move(against->lacking);
-  }
-}
-
 }  // namespace
 
+// Auto does not take live copy by itself yet: whoever wants it asks for it, and is told where it can be had.
 PairEngine choose_engine(const WorldNode& source, const WorldNode& target, const RebalanceSpec& spec) {
   PairEngine pair{source.id, target.id, Engine::kKeyByKey, "engine KeyByKey is asked for", ""};
   if (spec.engine == EngineChoice::kKeyByKey) return pair;
-  auto against = obstacle(source, target, spec);
-  if (spec.engine == EngineChoice::kLiveCopy) against = live_obstacle(source, target);
+  const bool live = spec.engine == EngineChoice::kLiveCopy;
+  auto against = live ? live_obstacle(source, target) : obstacle(source, target, spec);
   if (against) {
     pair.why = std::move(against->why);
     pair.lacking = std::move(against->lacking);
-    if (spec.engine == EngineChoice::kAuto) choose_copying(pair, source, target);
+    if (!live && !live_obstacle(source, target)) pair.lacking += ", or ask for engine LiveCopy";
     return pair;
   }
-  if (spec.engine == EngineChoice::kLiveCopy) {
-    choose_copying(pair, source, target);
+  if (live) {
+    pair.engine = Engine::kLiveCopy;
+    pair.why = "it is asked for: copies first, then a hand-over that the source itself fences";
     return pair;
   }
   pair.engine = is_redis(source) ? Engine::kAtomicRedis : Engine::kAtomicValkey;

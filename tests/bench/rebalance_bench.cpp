@@ -26,33 +26,43 @@ constexpr const char* kAlone =
     "approval: {mode: Automatic}\nsafety: {replicas: Ignore, persistence: Ignore}\n";
 constexpr double kKeyByKeyWanted = 1.5;
 
-std::vector<Row> contestants() {
+bool copies_live(const rig::ServerVersion& version) {
+  return version.name == "r62" || version.name == "r70" || version.name == "r80";
+}
+
+std::vector<Row> contestants(const rig::ServerVersion& version) {
   const std::string one_pair = std::string(kAlone) + "engine: KeyByKey\nbatch: {parallelPairs: 1}\n";
-  return {{{"redis-cli",
-            "--cluster-use-empty-masters --cluster-yes (pipeline 10, its default)",
-            false,
-            "",
-            "",
-            1,
-            {}},
-           {}},
-          {{"redis-cli pipeline 100",
-            "--cluster-use-empty-masters --cluster-yes --cluster-pipeline 100",
-            false,
-            "",
-            "",
-            1,
-            {"--cluster-pipeline", "100"}},
-           {}},
-          {{"default spec", "engine Auto", true, "type: Balance", kAlone, 1, {}}, {}},
-          {{"key by key, one pair",
-            "batch.parallelPairs 1",
-            true,
-            "type: Balance",
-            one_pair,
-            kKeyByKeyWanted,
-            {}},
-           {}}};
+  const std::string live_pair = std::string(kAlone) + "engine: LiveCopy\nbatch: {parallelPairs: 1}\n";
+  std::vector<Row> rows = {{{"redis-cli",
+                             "--cluster-use-empty-masters --cluster-yes (pipeline 10, its default)",
+                             false,
+                             "",
+                             "",
+                             1,
+                             {}},
+                            {}},
+                           {{"redis-cli pipeline 100",
+                             "--cluster-use-empty-masters --cluster-yes --cluster-pipeline 100",
+                             false,
+                             "",
+                             "",
+                             1,
+                             {"--cluster-pipeline", "100"}},
+                            {}},
+                           {{"default spec", "engine Auto", true, "type: Balance", kAlone, 1, {}}, {}},
+                           {{"key by key, one pair",
+                             "batch.parallelPairs 1",
+                             true,
+                             "type: Balance",
+                             one_pair,
+                             kKeyByKeyWanted,
+                             {}},
+                            {}}};
+  if (copies_live(version)) {
+    rows.push_back(
+        {{"live copy, one pair", "batch.parallelPairs 1", true, "type: Balance", live_pair, 1, {}}, {}});
+  }
+  return rows;
 }
 
 Options parse(int argc, char** argv) {
@@ -102,7 +112,7 @@ void race(const Options& options, std::vector<Row>& rows) {
 }
 
 int bench(const Options& options) {
-  auto rows = contestants();
+  auto rows = contestants(options.workload.version);
   std::erase_if(rows, [&](const Row& row) {
     return row.contestant.name != rows.front().contestant.name &&
            !row.contestant.name.starts_with(options.only);

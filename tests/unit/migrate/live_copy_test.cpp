@@ -220,6 +220,20 @@ TEST_F(LiveCopy, ASlotThatNeverRestsStaysWithItsWriteRateAndTheOthersGo) {
   EXPECT_EQ(pair.seen_by_clients()[key(4, 1)].value, std::to_string(value));
 }
 
+// The pause ends by itself then, and the hand-over beside it was done all the same.
+TEST_F(LiveCopy, ARefusedUnpauseIsNotTakenForARefusedHandOver) {
+  pair.refuses_unpause = true;
+  int tries = 0;
+  pair.before_each = [&](const Ask& ask) {
+    if (ask.commands.back()[0] == "EXEC" && ++tries <= 2) pair.set(key(0, 1), "hot " + std::to_string(tries));
+  };
+  EXPECT_TRUE(drive(*engine(job())));
+  EXPECT_GT(pair.pauses, 0);
+  EXPECT_TRUE(all_moved());
+  before[key(0, 1)] = {"hot 2", -1};
+  EXPECT_EQ(pair.seen_by_clients(), before);
+}
+
 TEST_F(LiveCopy, WhatIsTooBigOrTooManyIsLeftToAnotherEngineUntouched) {
   pair.sizes[key(1, 7)] = 20 * kMiB;
   for (int i = 0; i <= kMostKeysOfLiveSlot; ++i) pair.set(key(5, i), "x");

@@ -42,6 +42,7 @@ class LivePair {
   std::function<void(const Ask&)> before_each = [](const Ask&) {};
   std::string refused_restore, refused_unlink;  // the server's words
   int acknowledging_replicas = 0, pauses = 0, kills = 0;
+  bool refuses_unpause = false;
   bool mail_late = false;  // what is lost after sending runs later, unless its connection is killed first
 
   // ---- clients, who go where they are sent ----
@@ -149,6 +150,8 @@ class LivePair {
     if (name == "CLUSTER") return cluster(side == Side::kSource ? source : target, command);
     if (name == "CLIENT") return client(side, channel, command);
     if (name == "WATCH") {
+      for (std::size_t i = 2; i < command.size(); ++i)
+        EXPECT_EQ(key_slot(command[i]), key_slot(command[1])) << "CROSSSLOT";
       watched_.insert(command.begin() + 1, command.end());
       return Reply::status("OK");
     }
@@ -194,6 +197,7 @@ class LivePair {
     if (command[1] == "ID") return Reply::number(id);
     if (command[1] == "LIST") return Reply::string("id=" + std::to_string(id) + " name=us cmd=client\n");
     if (command[1] == "PAUSE") ++pauses;
+    if (command[1] == "UNPAUSE" && refuses_unpause) return Reply::error("NOPERM no permissions");
     if (command[1] == "KILL") {
       ++kills;
       late_.clear();

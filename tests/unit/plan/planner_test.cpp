@@ -13,6 +13,7 @@ namespace rebalance::testing {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 constexpr Bytes kRoomy = 8 * kGiB;
 
@@ -409,32 +410,38 @@ TEST(Engines, AreKeyByKeyWhereTheUserMayNotCommandAnotherAndSayTheRight) {
   EXPECT_THAT(plan.engines.at(0).lacking, HasSubstr("+cluster|migration"));
 }
 
-TEST(Engines, CopyLiveExactlyWhereThatIsProven) {
+TEST(Engines, CopyLiveWhereThatIsProvenAndAskedFor) {
   for (const auto& version : {Version{ServerKind::kRedis, 6, 2, 14}, Version{ServerKind::kRedis, 7, 0, 15},
                               Version{ServerKind::kRedis, 8, 0, 2}}) {
-    EXPECT_EQ(plan_between(version, version).engines.at(0).engine, Engine::kLiveCopy) << version.text();
+    EXPECT_EQ(plan_between(version, version, EngineChoice::kLiveCopy).engines.at(0).engine, Engine::kLiveCopy)
+        << version.text();
+    EXPECT_EQ(plan_between(version, version).engines.at(0).engine, Engine::kKeyByKey) << version.text();
+    EXPECT_THAT(plan_between(version, version).engines.at(0).lacking, HasSubstr("LiveCopy"));
   }
   for (const auto& version : {Version{ServerKind::kRedis, 6, 0, 16}, Version{ServerKind::kRedis, 7, 2, 4},
                               Version{ServerKind::kRedis, 8, 2, 0}, Version{ServerKind::kValkey, 8, 1, 1}}) {
-    EXPECT_EQ(plan_between(version, version).engines.at(0).engine, Engine::kKeyByKey) << version.text();
     const auto asked = plan_between(version, version, EngineChoice::kLiveCopy);
     ASSERT_TRUE(asked.refusal) << version.text();
     EXPECT_EQ(asked.refusal->rule, "LiveCopyNotPossible");
     EXPECT_THAT(asked.refusal->sentence, HasSubstr("Redis 6.2, 7.0, 8.0"));
+    EXPECT_THAT(plan_between(version, version).engines.at(0).lacking, Not(HasSubstr("LiveCopy")));
   }
   const Version older{ServerKind::kRedis, 7, 0, 15}, newer{ServerKind::kRedis, 8, 0, 2};
-  EXPECT_EQ(plan_between(older, newer).engines.at(0).engine, Engine::kLiveCopy);
-  EXPECT_EQ(plan_between(newer, older).engines.at(0).engine, Engine::kKeyByKey);
-  EXPECT_THAT(plan_between(newer, older).engines.at(0).why, HasSubstr("older than"));
+  EXPECT_FALSE(plan_between(older, newer, EngineChoice::kLiveCopy).refusal);
+  const auto back = plan_between(newer, older, EngineChoice::kLiveCopy);
+  ASSERT_TRUE(back.refusal);
+  EXPECT_THAT(back.refusal->sentence, HasSubstr("older than"));
 }
 
-TEST(Engines, CopyKeyByKeyWhereTheUserLacksARightOfLiveCopy) {
+TEST(Engines, DoNotCopyLiveWhereTheUserLacksARight) {
   auto world = world_of({{10 * kMB, 8192, kRoomy}, {10 * kMB, 8192, kRoomy}});
   for (auto& node : world.nodes) node.version = {ServerKind::kRedis, 7, 0, 15};
   world.nodes[0].live_denied = "+client|tracking";
-  const auto plan = make_plan(world, move("0", "redis-1")).value();
-  EXPECT_EQ(plan.engines.at(0).engine, Engine::kKeyByKey);
-  EXPECT_THAT(plan.engines.at(0).lacking, HasSubstr("+client|tracking"));
+  auto spec = move("0", "redis-1");
+  spec.engine = EngineChoice::kLiveCopy;
+  const auto plan = make_plan(world, spec).value();
+  ASSERT_TRUE(plan.refusal);
+  EXPECT_THAT(plan.refusal->sentence, HasSubstr("+client|tracking"));
 }
 
 TEST(Engines, AtomicThatCannotBeIsRefusedWithTheReason) {
