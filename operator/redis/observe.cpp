@@ -6,6 +6,7 @@
 #include <atomic>
 #include <iterator>
 #include <thread>
+#include <utility>
 
 #include "base/text.h"
 #include "model/convergence.h"
@@ -181,8 +182,9 @@ class Look {
   }
 
   Status ask_live_rights() {
-    const bool too_old = node_.version.major < 6 || (node_.version.major == 6 && node_.version.minor < 2);
-    if (node_.version.kind != ServerKind::kRedis || too_old) return {};
+    const std::pair minor{node_.version.major, node_.version.minor};
+    const bool among = minor >= std::pair(6, 2) && minor < std::pair(8, 4);
+    if (node_.version.kind != ServerKind::kRedis || !among) return {};
     std::vector<Args> questions;
     for (const auto& each : live_rights()) questions.push_back(each.question);
     TRY(replies, connection_.pipeline(questions));
