@@ -29,18 +29,8 @@ void refuse_probes(Refusals& refusals) {
 }
 
 void refuse_shortage(const HeadroomSpec& headroom, Refusals& refusals) {
-  const auto refuse = "use Refuse";
-  refusals.add("spec.headroom.onShortage", headroom.on_shortage == OnShortage::kWait, "onShortage Wait",
-               refuse);
   refusals.add("spec.headroom.onShortage", headroom.on_shortage == OnShortage::kResize, "onShortage Resize",
-               refuse);
-}
-
-void refuse_execution(const RebalanceSpec& spec, Refusals& refusals) {
-  refusals.add("spec.execution", spec.execution == Execution::kRollBack, "execution RollBack",
-               "use Run, Paused, Cancelled or PlanOnly");
-  refusals.add("spec.onFailure", spec.on_failure == OnFailure::kRollBack, "onFailure RollBack", "use Hold");
-  refusals.add("spec.ttlSecondsAfterFinished", true, "ttlSecondsAfterFinished", kLeaveOut);
+               "use Refuse or Wait");
 }
 
 }  // namespace
@@ -53,18 +43,17 @@ std::vector<Violation> unsupported_features(const RebalanceSpec& spec, const Set
                "use action: Ignore");
   refusals.add("spec.coldKeys", true, "coldKeys", kLeaveOut);
   refusals.add("spec.activeDefrag", spec.defrag_during_move, "activeDefrag DuringMove", "use Never");
-  refusals.add("spec.canary", spec.canary.slots > 0, "canary", "use slots: 0");
-  refusals.add("spec.windows", !spec.windows.empty(), "windows", kLeaveOut);
-  refuse_execution(spec, refusals);
+  refusals.add("spec.canary.maxLatencyIncreasePercent", true, "canary.maxLatencyIncreasePercent (own probes)",
+               kLeaveOut);
+  refusals.add("spec.canary.maxErrorPercent", true, "canary.maxErrorPercent (own probes)", kLeaveOut);
+  refusals.add("spec.ttlSecondsAfterFinished", true, "ttlSecondsAfterFinished", kLeaveOut);
   return refusals.take();
 }
 
 std::vector<std::string> defaulted_missing_features(const RebalanceSpec& spec, const SetPaths& set) {
   std::vector<std::string> missing;
-  if (!set.contains("spec.canary")) {
-    missing.push_back(fmt::format("canary ({} slots first, watched for {} s)", spec.canary.slots,
-                                  spec.canary.observe_seconds));
-  }
+  if (spec.canary.slots > 0)
+    missing.emplace_back("canary.maxLatencyIncreasePercent and canary.maxErrorPercent (of own probes)");
   if (!set.contains("spec.hotSlots")) {
     missing.push_back(
         fmt::format("hotSlots (slots with over {} % of a node move last)", spec.hot_slots.share_percent));

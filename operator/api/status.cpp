@@ -10,9 +10,12 @@ const char* state_name(State state) {
     case State::kAwaitingApproval: return "AwaitingApproval";
     case State::kWaiting: return "Waiting";
     case State::kPaused: return "Paused";
+    case State::kCanary: return "Canary";
     case State::kRebalancing: return "Rebalancing";
     case State::kVerifying: return "Verifying";
     case State::kObserving: return "Observing";
+    case State::kRollingBack: return "RollingBack";
+    case State::kRolledBack: return "RolledBack";
     case State::kSucceeded: return "Succeeded";
     case State::kRefused: return "Refused";
     case State::kPlanStale: return "PlanStale";

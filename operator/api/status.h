@@ -18,19 +18,22 @@ enum class State {
   kAwaitingApproval,
   kWaiting,
   kPaused,
+  kCanary,
   kRebalancing,
   kVerifying,
   kObserving,
+  kRollingBack,
   kSucceeded,
+  kRolledBack,
   kRefused,
   kPlanStale,
   kFailed,
   kCancelled,
 };
-inline constexpr State kAllStates[] = {State::kPlanning,  State::kAwaitingApproval, State::kWaiting,
-                                       State::kPaused,    State::kRebalancing,      State::kVerifying,
-                                       State::kObserving, State::kSucceeded,        State::kRefused,
-                                       State::kPlanStale, State::kFailed,           State::kCancelled};
+inline constexpr State kAllStates[] = {
+    State::kPlanning,    State::kAwaitingApproval, State::kWaiting,   State::kPaused,      State::kCanary,
+    State::kRebalancing, State::kVerifying,        State::kObserving, State::kRollingBack, State::kSucceeded,
+    State::kRolledBack,  State::kRefused,          State::kPlanStale, State::kFailed,      State::kCancelled};
 const char* state_name(State state);  // "Planning", "AwaitingApproval", ...
 std::optional<State> state_of_name(std::string_view name);
 
@@ -53,6 +56,13 @@ struct Condition {
   bool operator==(const Condition&) const = default;
 };
 
+// Why it goes back to the layout of the start; once begun it is not turned round again.
+struct RollBack {
+  bool asked = true;  // by spec.execution; else onFailure
+  std::string why;    // what failed, as a sentence; empty where it was asked
+  bool operator==(const RollBack&) const = default;
+};
+
 struct RebalanceStatus {
   State state = State::kPlanning;
   std::string reason;   // CamelCase, from the documented list
@@ -61,7 +71,8 @@ struct RebalanceStatus {
   std::string approved_hash;            // what may be executed; empty: nothing
   std::vector<FailureRecord> failures;  // the last ones, oldest first
   int failure_count = 0;
-  std::string execution_started;  // RFC 3339, when the first slot was about to move; empty: not yet
+  std::string execution_started;      // RFC 3339, when the first slot was about to move; empty: not yet
+  std::optional<RollBack> roll_back;  // it has begun
 };
 
 }  // namespace rebalance

@@ -100,6 +100,9 @@ Result<int> plan_and_show(const Options& options) {
   }
   TRY(plan, make_plan(subject.world, subject.resource.spec));
   say_missing_defaults(plan, subject.not_there_yet);
+  if (subject.resource.spec.execution == Execution::kRollBack)
+    plan.notes.emplace_back(
+        "spec.execution is RollBack: this is the way to the goal; `run` goes back instead");
   fmt::print("{}", shown(plan, subject.world, options.output));
   findings = preflight(plan, subject.world, subject.resource.spec.safety);
   if (obstacle(findings, subject.resource.spec) != nullptr) {

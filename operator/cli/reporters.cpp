@@ -4,6 +4,7 @@
 
 #include <optional>
 
+#include "api/conditions.h"
 #include "cli/bars.h"
 #include "cli/events.h"
 #include "cli/plan_text.h"
@@ -67,7 +68,7 @@ class BarReporter final : public Reporter {
 
   void view(const RunView& view) override {
     const bool changed = changes_.seen_in(view);
-    if (changed && view.state != State::kRebalancing) screen_.above(state_line(view));
+    if (changed && !is_moving(view.state)) screen_.above(state_line(view));
     if (!pictures_.may() && !changed) return;
     if (view.slots_total == 0) return;
     const auto size = window_size(descriptor_);
@@ -100,7 +101,7 @@ class LineReporter final : public Reporter {
 
   void view(const RunView& view) override {
     if (changes_.seen_in(view)) sink_(fmt::format("{} {}\n", wall_time(), state_line(view)));
-    if (view.state == State::kRebalancing && view.slots_total > 0 && progress_.may()) {
+    if (is_moving(view.state) && view.slots_total > 0 && progress_.may()) {
       sink_(fmt::format("{} {}\n", wall_time(), progress_line(view)));
     }
   }

@@ -3,11 +3,13 @@
 
 #include <string>
 
-#include "model/world.h"
+#include "base/result.h"
+#include "model/initial_layout.h"
 
 namespace rebalance {
 
-// `when`: RFC 3339. Primaries alone, those without a slot too.
-std::string encode_layout(const World& world, const std::string& when);
+std::string encode_layout(const InitialLayout& layout);
+// kInvalidInput when the text is none of these.
+Result<InitialLayout> decode_layout(const std::string& text);
 
 }  // namespace rebalance

@@ -64,6 +64,12 @@ Plan decode_plan(const json& in) {
   return plan;
 }
 
+std::optional<RollBack> decode_roll_back(const json& in) {
+  if (!in.contains("rollBack")) return std::nullopt;
+  const json& back = in.at("rollBack");
+  return RollBack{back.at("asked").get<bool>(), back.at("why").get<std::string>()};
+}
+
 }  // namespace
 
 std::string encode_record(const Record& record) {
@@ -74,21 +80,23 @@ std::string encode_record(const Record& record) {
   for (const auto& pair : plan.engines) engines.push_back(encode_engine(pair));
   json limits = json::object();
   for (const auto& node : plan.nodes) limits[node.pod] = node.limit;
-  const json out = {{"format", kFormat},
-                    {"resource", record.resource},
-                    {"fingerprint", record.fingerprint},
-                    {"when", record.when},
-                    {"approved", record.approved},
-                    {"plan",
-                     {{"hash", plan.hash},
-                      {"slots", plan.slots},
-                      {"bytes", plan.bytes},
-                      {"keys", plan.keys},
-                      {"skewBefore", plan.skew_before},
-                      {"skewAfter", plan.skew_after},
-                      {"limits", std::move(limits)},
-                      {"engines", std::move(engines)},
-                      {"batches", std::move(batches)}}}};
+  json out = {{"format", kFormat},
+              {"resource", record.resource},
+              {"fingerprint", record.fingerprint},
+              {"when", record.when},
+              {"approved", record.approved},
+              {"plan",
+               {{"hash", plan.hash},
+                {"slots", plan.slots},
+                {"bytes", plan.bytes},
+                {"keys", plan.keys},
+                {"skewBefore", plan.skew_before},
+                {"skewAfter", plan.skew_after},
+                {"limits", std::move(limits)},
+                {"engines", std::move(engines)},
+                {"batches", std::move(batches)}}}};
+  if (record.roll_back)
+    out["rollBack"] = {{"asked", record.roll_back->asked}, {"why", record.roll_back->why}};
   return out.dump(1) + "\n";
 }
 
@@ -97,8 +105,11 @@ Result<Record> decode_record(const std::string& text) {
     const json in = json::parse(text);
     if (in.at("format").get<int>() != kFormat)
       return invalid_input("the record was written by another version of the program");
-    return Record{in.at("resource").get<std::string>(), in.at("fingerprint").get<std::string>(),
-                  in.at("when").get<std::string>(), in.at("approved").get<bool>(),
+    return Record{in.at("resource").get<std::string>(),
+                  in.at("fingerprint").get<std::string>(),
+                  in.at("when").get<std::string>(),
+                  in.at("approved").get<bool>(),
+                  decode_roll_back(in),
                   decode_plan(in.at("plan"))};
   } catch (const std::exception& problem) {  // json's own, and of an empty optional or expected
     return invalid_input(fmt::format("the record of the last run cannot be read: {}", problem.what()));

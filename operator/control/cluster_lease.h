@@ -17,6 +17,8 @@ class ClusterLease {
   // Holds it for these nodes from now on, and keeps it. kConflict: another has it; the message says who and
   // since when. Any other error: it could not be asked for.
   virtual Status acquire(const std::vector<NodeId>& nodes) = 0;
+  // Others may have it: only when what it guards has ended. It can be acquired again.
+  virtual void release() = 0;
   // Until when it lets us write. Thread-safe and cheap.
   virtual Instant held_until() const = 0;
 };

@@ -4,8 +4,6 @@
 
 #include <algorithm>
 
-#include "base/log.h"
-#include "control/plan_record.h"
 #include "migrate/repair.h"
 
 namespace rebalance {
@@ -80,6 +78,7 @@ int exit_code(State state, const std::string& reason) {
   if (reason == "ClaimLost") return kFailedCode;
   switch (state) {
     case State::kSucceeded: return kDone;
+    case State::kRolledBack: return reason == "FailedAndRolledBack" ? kFailedCode : kDone;
     case State::kAwaitingApproval: return kAwaitingApprovalCode;
     case State::kRefused: return reason == "InvalidGoal" ? kUsage : kRefusedCode;
     case State::kPlanStale: return kRefusedCode;
@@ -107,6 +106,9 @@ Controller::Controller(RedisRebalance resource, Observer observer, DocumentStore
       log_(documents),
       executor_(gate_, *journal_, bell_) {
   status_.execution_started = options_.execution_started;
+  for (const auto& window : resource_.spec.windows) {
+    if (auto zone = TimeZone::load(window.time_zone)) zones_.emplace(window.time_zone, *std::move(zone));
+  }
   if (!options_.plan_hash.empty()) resource_.spec.approval.plan_hash = options_.plan_hash;
 }
 
@@ -139,25 +141,6 @@ Summary Controller::run() {
   return summary();
 }
 
-void Controller::recall() {
-  const auto text = documents_.get(kRecord);
-  if (!text || !*text) return;
-  const auto record = decode_record(**text);
-  if (!record) return reporter_.event("RecordIgnored", record.error().message);
-  if (record->fingerprint != resource_.fingerprint) return;  // of another spec: planned anew
-  const auto& given = resource_.spec.approval.plan_hash;
-  if (!record->approved && !given.empty() && given != record->plan.hash) return;
-  status_.plan = record->plan;
-  if (!record->approved) {
-    return reporter_.event("PlanKept",
-                           fmt::format("plan {} of {} still waits", record->plan.hash, record->when));
-  }
-  status_.approved_hash = record->plan.hash;
-  recorded_ = true;
-  reporter_.event("Resuming",
-                  fmt::format("going on with plan {}, approved {}", record->plan.hash, record->when));
-}
-
 // The whole picture when it is due or asked for, else the memory of those that changed.
 void Controller::look() {
   const auto now = BootClock::now();
@@ -169,7 +152,9 @@ void Controller::look() {
     return observer_.refresh_memory(world_, all);
   }
   cluster_ = observer_.look();
-  if (!sizes_ || repaired_) sizes_ = observer_.measure(cluster_);
+  const bool planned = status_.plan && !status_.plan->refusal;
+  const bool wants_room = status_.reason == kWaitsForMemory && !planned;
+  if (!sizes_ || repaired_ || wants_room) sizes_ = observer_.measure(cluster_);
   world_ = make_world(cluster_, observer_.pods(), *sizes_);
   if (running) world_.findings = without_own_moves(std::move(world_.findings));
   look_cost_ = std::chrono::duration_cast<Millis>(BootClock::now() - now);
@@ -187,6 +172,7 @@ Scene Controller::scene() {
   if (keeper_) scene.claim_lost = gate_.lost();
   scene.claimed_by = claimed_by_;
   scene.claim_problem = claim_problem_;
+  scene.initial = initial_;
   scene.running = executor_.running();
   scene.ended = ended_;
   scene.big_keys = big_keys_;
@@ -196,16 +182,30 @@ Scene Controller::scene() {
   scene.close_asked = options_.close_only;
   scene.observe_asked = options_.observe;
   scene.now = BootClock::now();
-  scene.wall_time = rfc3339(std::chrono::system_clock::now());
+  scene.wall = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
+  scene.wall_time = rfc3339(scene.wall);
+  scene.zones = zones_;
   return scene;
 }
 
 void Controller::tell_changes(const Decision& decision) {
   const auto& next = decision.status;
-  if (next.plan && !status_.plan) reporter_.plan(*next.plan, world_);
-  if (next.state == State::kRebalancing && status_.state != State::kRebalancing) {
+  if (next.plan && (!status_.plan || status_.plan->hash != next.plan->hash))
+    reporter_.plan(*next.plan, world_);
+  // A server that came back has lost its claimed connection, maybe with its address: it is claimed anew.
+  const bool anew = next.roll_back && !status_.roll_back;
+  const bool sleeps = next.state == State::kWaiting && next.reason == kWaitsForWindow;
+  if (keeper_ && (anew || sleeps) && executor_.running().empty()) {
+    keeper_.reset();
+    if (sleeps && lease_ != nullptr) lease_->release();  // for hours: others may work here
+  }
+  if (sets_out(next)) {
     before_ = world_;
-    tally_.begin(*next.plan, world_);
+    if (tallied_ != next.plan->hash) {
+      tally_ = Tally{};  // of this plan alone: going on with it counts on
+      tally_.begin(*next.plan, world_);
+      tallied_ = next.plan->hash;
+    }
     begin_watching();
   }
   for (std::size_t i = 0; i < next.failures.size(); i++) {
@@ -305,40 +305,6 @@ void Controller::repair(bool whole_cluster) {
   }
   repaired_ = true;
   look_again_ = true;
-}
-
-// What was there before the first slot moves is kept first of all.
-Status Controller::begin_log(const RebalanceStatus& next) {
-  if (next.state != State::kRebalancing || status_.state == State::kRebalancing) return {};
-  return log_.begin(world_, next.execution_started, recorded_ || !status_.execution_started.empty());
-}
-
-// A log that cannot be written stops nothing.
-void Controller::flush_log(bool last) {
-  if (const auto written = log_.flush(BootClock::now(), last); !written)
-    log_warning("the log of moves was not written: " + written.error().message);
-}
-
-// Intent before effect: the approved plan is on disk before the first batch starts, and gone once it is done.
-// One that waits for approval is kept too, since what is approved is that very plan.
-Status Controller::keep_record() {
-  if (is_final(status_.state)) return recorded_ ? documents_.remove(kRecord) : Status{};
-  if (status_.state == State::kAwaitingApproval)
-    return keep_plan(documents_, resource_, *status_.plan, false);
-  if (recorded_ || status_.approved_hash.empty() || status_.state != State::kRebalancing) return {};
-  recorded_ = true;
-  return keep_plan(documents_, resource_, *status_.plan, true);
-}
-
-// An end stands although its record stays: it tells of this spec alone. Before that nothing goes on, and
-// where nobody answers for a moment, or a right is missing, it is no failure: the next run tries again.
-void Controller::not_kept(const Error& why) {
-  if (is_final(status_.state)) return reporter_.event("RecordStays", why.message);
-  const bool passes = why.code == ErrorCode::kUnavailable || why.code == ErrorCode::kTimeout ||
-                      why.code == ErrorCode::kRefused;
-  status_.state = passes ? State::kWaiting : State::kFailed;
-  status_.reason = passes ? "Unavailable" : "StateFolder";
-  status_.message = why.message;
 }
 
 void Controller::begin_watching() {

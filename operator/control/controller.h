@@ -30,7 +30,8 @@ class Controller {
   bool nothing_open() const { return journal_->intents().empty(); }
 
  private:
-  void recall();  // the record of an earlier process, if it is of this very spec
+  void recall();  // what an earlier process kept
+  void recall_plan(const Record& record);
   void look();
   Scene scene();
   void act(const Action& action);
@@ -41,6 +42,7 @@ class Controller {
   void repair(bool whole_cluster);
   Status keep_record();
   void not_kept(const Error& why);
+  bool sets_out(const RebalanceStatus& next) const;
   Status begin_log(const RebalanceStatus& next);
   void flush_log(bool last);
   void take_finished();
@@ -73,7 +75,8 @@ class Controller {
   std::optional<Result<std::map<Slot, std::string>>> big_keys_;
   std::optional<Error> repair_error_;
   bool repaired_ = false;
-  bool recorded_ = false;
+  std::optional<Result<InitialLayout>> initial_;
+  bool recorded_ = false, rollback_recorded_ = false;
   std::string claimed_by_, claim_problem_;
   std::optional<Instant> waiting_for_claim_;
 
@@ -82,6 +85,8 @@ class Controller {
   std::unique_ptr<ClaimKeeper> keeper_;
   std::unique_ptr<Sampler> sampler_;
   Tally tally_;
+  std::string tallied_;  // hash of its plan
+  TimeZones zones_;
   MoveLog log_;
   Executor executor_;  // last: its threads end before what they use
 };

@@ -7,7 +7,7 @@ namespace rebalance {
 KubeLease::KubeLease(ApiClient& client, std::string name_space, std::string holder, LeaseTimes times)
     : client_(client), name_space_(std::move(name_space)), holder_(std::move(holder)), times_(times) {}
 
-KubeLease::~KubeLease() { release(); }
+KubeLease::~KubeLease() { KubeLease::release(); }
 
 void KubeLease::release() {
   thread_ = {};

@@ -17,10 +17,10 @@ class KubeLease : public ClusterLease {
   ~KubeLease() override;  // gives them up: only when what they guard has ended
 
   Status acquire(const std::vector<NodeId>& nodes) override;
+  void release() override;
   Instant held_until() const override;
 
  private:
-  void release();
   void keep(const std::stop_token& stop);
 
   ApiClient& client_;

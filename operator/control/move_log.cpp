@@ -20,7 +20,7 @@ std::string line(const BatchReport& batch, const World& world, const std::string
 
 }  // namespace
 
-Status MoveLog::begin(const World& world, const std::string& when, bool again) {
+Status MoveLog::begin(const InitialLayout& layout, bool again) {
   if (again) {
     if (!text_.empty()) return {};
     TRY(before, documents_.get(kMoves));
@@ -29,7 +29,7 @@ Status MoveLog::begin(const World& world, const std::string& when, bool again) {
   }
   text_.clear();
   dirty_ = true;
-  return documents_.put(kLayout, encode_layout(world, when));
+  return documents_.put(kLayout, encode_layout(layout));
 }
 
 void MoveLog::add(const BatchReport& batch, const World& world, const std::string& when) {

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "control/report.h"
 #include "kube/document_store.h"
+#include "model/initial_layout.h"
 
 namespace rebalance {
 
@@ -18,8 +19,8 @@ class MoveLog {
   // `documents` must outlive it.
   explicit MoveLog(DocumentStore& documents) : documents_(documents) {}
 
-  // Before the first slot of a plan moves. `again`: an earlier process began with it, so what it left stands.
-  Status begin(const World& world, const std::string& when, bool again);
+  // Before the first slot of a plan moves. `again`: slots have moved before, so what is there stands.
+  Status begin(const InitialLayout& layout, bool again);
   // A line, kept here until flush(); the oldest go when the log is longer than 64 KiB.
   void add(const BatchReport& batch, const World& world, const std::string& when);
   // Writes what is new, at most each five seconds unless it is the `last` time.

@@ -13,12 +13,21 @@ std::string environment(const char* name) {
   return value == nullptr ? std::string{} : value;
 }
 
+Status keep(DocumentStore& documents, const RedisRebalance& resource, bool approved,
+            const std::optional<RollBack>& roll_back, const Plan& plan) {
+  return documents.put(kRecord,
+                       encode_record({resource.name_space + "/" + resource.name, resource.fingerprint,
+                                      rfc3339(std::chrono::system_clock::now()), approved, roll_back, plan}));
+}
+
 }  // namespace
 
 Status keep_plan(DocumentStore& documents, const RedisRebalance& resource, const Plan& plan, bool approved) {
-  return documents.put(kRecord,
-                       encode_record({resource.name_space + "/" + resource.name, resource.fingerprint,
-                                      rfc3339(std::chrono::system_clock::now()), approved, plan}));
+  return keep(documents, resource, approved, std::nullopt, plan);
+}
+
+Status keep_rollback(DocumentStore& documents, const RedisRebalance& resource, const RollBack& why) {
+  return keep(documents, resource, false, why, Plan{});
 }
 
 std::string state_folder_path(const std::string& asked, const RedisRebalance& resource) {

@@ -1,5 +1,6 @@
 #include "control/run.h"
 
+#include "codec/record_codec.h"
 #include "control/controller.h"
 #include "control/plan_record.h"
 #include "journal/state_folder.h"
@@ -54,6 +55,9 @@ Result<Survey> survey(ObjectStore& store) {
 
 Status keep_plan(const RedisRebalance& resource, const Plan& plan, const std::string& state_folder) {
   TRY(folder, StateFolder::open(state_folder_path(state_folder, resource)));
+  TRY(text, folder->get(kRecord));
+  const auto record = text ? decode_record(*text) : Result<Record>{};
+  if (record && record->roll_back) return {};  // the next run goes back, whatever is planned meanwhile
   return keep_plan(*folder, resource, plan, false);
 }
 

@@ -44,8 +44,10 @@ RunOrder supervise(const KnownObject& object, const LocalRun& run, const Install
     return stop(run, "SpecChanged", "the spec has changed: going on with the new one");
   if (run.active && !around.held.empty()) return stop(run, "Held", around.held);
   if (run.active) return {};
-  // Cancelled is final whatever the spec says now.
-  const bool seen = object.observed_generation == object.generation || object.state == State::kCancelled;
+  // Cancelled and RolledBack are final whatever the spec says now: what a person took back is not begun again
+  // because Git still says Run.
+  const bool latched = object.state == State::kCancelled || object.state == State::kRolledBack;
+  const bool seen = object.observed_generation == object.generation || latched;
   if (rests(object.state) && seen) return rest(object, run);
   if (run.backing_off && run.generation == object.generation) return {};
   if (!around.held.empty()) return {Verb::kHold, "Held", around.held};

@@ -4,15 +4,14 @@
 
 #include <algorithm>
 
+#include "api/conditions.h"
 #include "reconcile/step.h"
 
 namespace rebalance {
 namespace {
 
 constexpr std::size_t kFailuresKept = 10;
-// A batch that grew more than this above its estimate halves the next ones (design: the margin of the
-// prediction).
-constexpr double kPredictionMargin = 1.25;
+// A bad prediction halves the batches that follow, so often at the most.
 constexpr int kMostHalvings = 4;
 
 // The estimate was too low: correct the target's factor and cut what follows.
@@ -29,20 +28,10 @@ void take_in(Step& step) {
     step.notebook().last_end = step.scene.now;
     for (const auto& [slot, why] : end.skipped) step.notebook().skipped.emplace(slot, why);
     learn(step, end);
+    note_canary(step, end);
     if (end.error && end.error->code != ErrorCode::kStopped) count_failure(step, end.error->message);
   }
   if (step.scene.repair_error) count_failure(step, step.scene.repair_error->message);
-}
-
-// A server that is another process than when execution began lost what it had in flight, and maybe its data.
-std::optional<std::string> find_restart(Step& step) {
-  for (const auto& [pod, run_id] : step.notebook().run_ids) {
-    const WorldNode* node = step.scene.world.find_pod(pod);
-    if (node == nullptr || node->run_id == run_id) continue;
-    return fmt::format("{} restarted while slots were moving{}; its keys now: {}", pod,
-                       node->oom_killed ? " (its container was OOM-killed)" : "", node->keys);
-  }
-  return std::nullopt;
 }
 
 Decision stop(Step step) {
@@ -59,22 +48,43 @@ Decision give_up_claim(Step step) {
   return step.stay("ClaimLost", why + "; run again to continue");
 }
 
-// A restart in the middle: all pairs stop, what is open is repaired, and a person decides (memory.md, "The
-// rule").
-Decision halt(Step step, const std::string& incident) {
-  if (!step.scene.running.empty()) return step.act(StopBatches{incident}, "PodRestarted", incident);
-  if (!step.scene.journal_slots.empty() && !step.scene.repaired && !step.scene.repair_error) {
-    return step.act(RepairOpen{}, "Repairing", incident);
+// Paused or cancelled; a rollback that is under way is also held by PlanOnly, which never executes.
+bool held_back(const Step& step) {
+  const auto execution = step.spec.execution;
+  return execution == Execution::kPaused || execution == Execution::kCancelled ||
+         (execution == Execution::kPlanOnly && step.decision.status.roll_back);
+}
+
+Decision by_state(Step step) {
+  switch (step.status().state) {
+    case State::kPlanning:
+    case State::kAwaitingApproval:
+    case State::kPaused:
+    case State::kWaiting: return prepare(std::move(step));
+    case State::kCanary:
+    case State::kRebalancing: return move(std::move(step));
+    case State::kVerifying: return verify(std::move(step));
+    case State::kObserving: return observe(std::move(step));
+    default: return std::move(step.decision);
   }
-  return step.enter(State::kFailed, "PodRestarted",
-                    incident + "; look at its limit and its data, then run again for a new plan");
+}
+
+// Something has moved, so that a failure can be taken back.
+bool in_the_middle(State state) {
+  return is_moving(state) || state == State::kVerifying || state == State::kObserving;
+}
+
+// onFailure: RollBack.
+bool calls_for_rollback(const Decision& decision, State before, const Step& step) {
+  return step.spec.on_failure == OnFailure::kRollBack && decision.status.state == State::kFailed &&
+         in_the_middle(before) && step.scene.initial;
 }
 
 }  // namespace
 
 bool is_final(State state) {
   return state == State::kSucceeded || state == State::kRefused || state == State::kPlanStale ||
-         state == State::kFailed || state == State::kCancelled;
+         state == State::kFailed || state == State::kCancelled || state == State::kRolledBack;
 }
 
 bool rests(State state) {
@@ -107,21 +117,14 @@ Decision decide(const RedisRebalance& resource, const RebalanceStatus& status, c
   if (scene.claim_held && !scene.claim_lost.empty()) return give_up_claim(std::move(step));
   if (scene.stop_asked) return stop(std::move(step));
   if (scene.close_asked) return close_only(std::move(step));
-  const auto execution = resource.spec.execution;
-  if (execution == Execution::kPaused || execution == Execution::kCancelled)
-    return hold_back(std::move(step));
-  switch (status.state) {
-    case State::kPlanning:
-    case State::kAwaitingApproval:
-    case State::kPaused:
-    case State::kWaiting: return prepare(std::move(step));
-    case State::kRebalancing:
-      if (const auto incident = find_restart(step)) return halt(std::move(step), *incident);
-      return move(std::move(step));
-    case State::kVerifying: return verify(std::move(step));
-    case State::kObserving: return observe(std::move(step));
-    default: return step.decision;
-  }
+  if (held_back(step)) return hold_back(std::move(step));
+  if (status.roll_back) return roll_back(std::move(step));
+  if (resource.spec.execution == Execution::kRollBack) return begin_rollback(std::move(step), RollBack{});
+  Decision next = by_state(step);
+  if (!calls_for_rollback(next, status.state, step)) return next;
+  const std::string why = next.status.message;
+  step.decision = std::move(next);
+  return begin_rollback(std::move(step), RollBack{false, why});
 }
 
 }  // namespace rebalance

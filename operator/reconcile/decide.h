@@ -16,8 +16,10 @@
 #include "api/spec.h"
 #include "api/status.h"
 #include "base/clock.h"
+#include "model/initial_layout.h"
 #include "model/world.h"
 #include "plan/headroom.h"
+#include "reconcile/windows.h"
 
 namespace rebalance {
 
@@ -39,6 +41,8 @@ struct Scene {
   std::string claim_lost;     // why the claim that was held is no more; empty: it stands
   std::string claimed_by;     // somebody else's live claim: who and since when; empty: nobody's
   std::string claim_problem;  // why it could not be asked for; empty: it could
+  // Who owned what before the first slot moved, or why that cannot be read; nothing: no slot moved yet.
+  std::optional<Result<InitialLayout>> initial;
   std::vector<Batch> running;
   std::vector<BatchEnd> ended;  // since the last decision
   // Slots with a key over the threshold and what it is, once looked for.
@@ -49,7 +53,9 @@ struct Scene {
   bool close_asked = false;    // the resource is going away: finish what is open, start nothing
   bool observe_asked = false;  // stay in Observing for spec.observeSeconds
   Instant now;
-  std::string wall_time;  // now as RFC 3339, for people
+  std::chrono::sys_seconds wall;  // now by the clock on the wall, for windows
+  std::string wall_time;          // the same as RFC 3339, for people
+  TimeZones zones;                // those of spec.windows that are known here
 };
 
 struct TakeClaim {};
@@ -65,6 +71,13 @@ struct RepairOpen {
 struct FindBigKeys {};  // in the slots of the plan
 using Action = std::variant<TakeClaim, StartBatch, StopBatches, RepairOpen, FindBigKeys>;
 
+// The first slots of a plan, which are watched before the rest goes.
+struct CanaryNotes {
+  bool passed = false;
+  std::optional<Instant> watched_since;  // all of them have moved
+  Bytes expected = 0, grown = 0;         // of the targets, by the estimate and as measured
+};
+
 // What decide keeps from call to call beside the status; lost with the process without harm.
 struct Notebook {
   Factors factors;
@@ -72,9 +85,12 @@ struct Notebook {
   std::map<PodName, std::string> run_ids;  // of the servers when execution began
   std::optional<Instant> next_try;         // after a failure
   std::optional<Instant> waiting_since;    // nothing may start since
+  std::optional<Instant> unhealthy_since;  // something stands in the way of moving since
   std::optional<Instant> last_end;         // of a batch, for pauseSeconds
   std::optional<Instant> observing_since;
-  int shrink = 0;  // batches are cut to 1/2^shrink of their bytes after a bad prediction
+  CanaryNotes canary;
+  int failures_before = 0;  // of the way there, which a rollback does not answer for
+  int shrink = 0;           // batches are cut to 1/2^shrink of their bytes after a bad prediction
 };
 
 struct Decision {
@@ -83,6 +99,11 @@ struct Decision {
   std::vector<Action> actions;
   Millis requeue{1000};
 };
+
+// The reason while memory is waited for: whoever looks then measures the sizes of slots anew.
+inline constexpr const char* kWaitsForMemory = "WaitingForMemory";
+// The reason outside spec.windows.
+inline constexpr const char* kWaitsForWindow = "Window";
 
 bool is_final(State state);
 // Nothing happens in this state until the spec changes: an end, or a question to a person.

@@ -12,10 +12,12 @@ namespace {
 // How long nothing may start (memory that does not settle, a node that does not come back) before a person is
 // asked.
 constexpr auto kPatience = std::chrono::seconds(60);
+// The same of a cluster that is not well while the first slots are watched: as long as gossip takes.
+constexpr std::chrono::seconds kCanaryPatience{10};
 
 // The part of a batch that is left, without slots that were skipped, cut to what the shrunken byte bound
-// allows.
-Batch rest_of(const Batch& batch, const Step& step) {
+// allows and to `most` slots.
+Batch rest_of(const Batch& batch, const Step& step, int most) {
   Batch rest = batch;
   rest.slots = remaining(batch, step.scene.world);
   for (const auto& [slot, why] : step.decision.notebook.skipped) rest.slots.remove({slot, slot});
@@ -24,10 +26,12 @@ Batch rest_of(const Batch& batch, const Step& step) {
   SlotSet cut;
   rest.bytes = 0;
   rest.keys = 0;
+  int taken = 0;
   for (const auto& range : rest.slots.ranges()) {
     for (int slot = range.first; slot <= range.last; slot++) {
-      if (!cut.empty() && rest.bytes + sizes.bytes[slot] > bound) continue;
+      if (taken >= most || (taken > 0 && rest.bytes + sizes.bytes[slot] > bound)) continue;
       cut.add({static_cast<Slot>(slot), static_cast<Slot>(slot)});
+      taken++;
       rest.bytes += sizes.bytes[slot];
       rest.keys += sizes.keys[slot];
     }
@@ -62,11 +66,14 @@ struct Starter {
   std::vector<NodeId> blocked;
   std::optional<Refusal> refusal;  // the first reason why something did not start
   bool left = false;               // anything still to be moved, running or not
+  int most = kSlotCount;           // slots that may still be started
 
   void take(const Batch& planned) {
-    const Batch batch = rest_of(planned, step);
+    Batch batch = rest_of(planned, step, kSlotCount);
     if (batch.slots.empty()) return;
     left = true;
+    if (batch.slots.size() > most) batch = rest_of(planned, step, most);
+    if (batch.slots.empty()) return;
     const bool full = std::ssize(running) >= step.spec.batch.parallel_pairs;
     const bool alone = is_atomic(plan.engine_of(batch));
     const bool busy = std::ranges::any_of(running, [&](const Batch& other) {
@@ -81,19 +88,41 @@ struct Starter {
       return;
     }
     reserved[batch.target] += batch.bytes;
+    most -= batch.slots.size();
     running.push_back(batch);
     step.decision.actions.emplace_back(StartBatch{batch});
   }
 };
 
+// A server that is another process than when execution began lost what it had in flight, and maybe its data.
+std::optional<std::string> find_restart(Step& step) {
+  for (const auto& [pod, run_id] : step.notebook().run_ids) {
+    const WorldNode* node = step.scene.world.find_pod(pod);
+    if (node == nullptr || node->run_id == run_id) continue;
+    return fmt::format("{} restarted while slots were moving{}; its keys now: {}", pod,
+                       node->oom_killed ? " (its container was OOM-killed)" : "", node->keys);
+  }
+  return std::nullopt;
+}
+
+// A restart in the middle: all pairs stop, what is open is repaired, and a person decides (memory.md, "The
+// rule").
+Decision halt(Step step, const std::string& incident) {
+  if (!step.scene.running.empty()) return step.act(StopBatches{incident}, "PodRestarted", incident);
+  if (!step.scene.journal_slots.empty() && !step.scene.repaired && !step.scene.repair_error) {
+    return step.act(RepairOpen{}, "Repairing", incident);
+  }
+  return step.enter(State::kFailed, "PodRestarted",
+                    incident + "; look at its limit and its data, then run again for a new plan");
+}
+
 std::optional<Decision> settle_failures(Step& step) {
-  const bool spent = step.status().failure_count >= step.spec.safety.max_failures;
-  if (spent) {
+  const int failures = step.status().failure_count - step.notebook().failures_before;
+  if (failures > 0 && failures >= step.spec.safety.max_failures) {
     const std::string last = step.status().failures.back().what;
     if (!step.scene.running.empty()) return step.act(StopBatches{last}, "TooManyFailures", last);
-    return step.enter(
-        State::kFailed, "TooManyFailures",
-        fmt::format("gave up after {} failures; the last one: {}", step.status().failure_count, last));
+    return step.enter(State::kFailed, "TooManyFailures",
+                      fmt::format("gave up after {} failures; the last one: {}", failures, last));
   }
   return std::nullopt;
 }
@@ -110,14 +139,20 @@ std::optional<Decision> close_open(Step& step) {
                   fmt::format("closing slots {}", step.scene.journal_slots.text()));
 }
 
+// A rollback has nowhere else to go: it waits until the cluster is well again.
 std::optional<Decision> hold_unhealthy(Step& step) {
   const Finding* blocker = first_blocker(step.scene.world.findings);
+  auto& since = step.notebook().unhealthy_since;
+  if (blocker == nullptr) since.reset();
   if (blocker == nullptr) return std::nullopt;
-  if (!step.notebook().waiting_since) step.notebook().waiting_since = step.scene.now;
-  if (step.scene.now - *step.notebook().waiting_since >
-      std::chrono::seconds(step.spec.safety.coverage_timeout_seconds)) {
-    if (step.scene.running.empty()) return step.enter(State::kFailed, blocker->name, sentence_of(*blocker));
-    return step.act(StopBatches{fact_of(*blocker)}, blocker->name, fact_of(*blocker));
+  if (!since) since = step.scene.now;
+  const std::chrono::seconds allowed(step.spec.safety.coverage_timeout_seconds);
+  const bool canary = step.status().state == State::kCanary;
+  if (step.scene.now - *since > (canary ? std::min(allowed, kCanaryPatience) : allowed)) {
+    const bool idle = step.scene.running.empty();
+    if (idle && !step.status().roll_back)
+      return step.enter(State::kFailed, blocker->name, sentence_of(*blocker));
+    if (!idle) return step.act(StopBatches{fact_of(*blocker)}, blocker->name, fact_of(*blocker));
   }
   return step.stay(blocker->name, fact_of(*blocker));
 }
@@ -143,7 +178,9 @@ bool pausing(const Step& step) {
 Decision nothing_starts(Step step, const std::optional<Refusal>& refusal) {
   if (!step.notebook().waiting_since) step.notebook().waiting_since = step.scene.now;
   const std::string why = refusal ? refusal->sentence : "nothing may start";
-  if (step.scene.now - *step.notebook().waiting_since < kPatience) return step.stay("WaitingForMemory", why);
+  const bool patient = refusal && waits_for_room(step, *refusal);
+  if (patient || step.scene.now - *step.notebook().waiting_since < kPatience)
+    return step.stay(kWaitsForMemory, why);
   return step.enter(State::kFailed, refusal ? refusal->rule : "NothingStarts",
                     why + "; what was moved so far stays and is safe");
 }
@@ -151,19 +188,23 @@ Decision nothing_starts(Step step, const std::optional<Refusal>& refusal) {
 }  // namespace
 
 Decision move(Step step) {
+  if (const auto incident = find_restart(step)) return halt(std::move(step), *incident);
   if (auto failed = settle_failures(step)) return *std::move(failed);
   if (auto holding = hold_for_leaving(step)) return *std::move(holding);
   if (auto closing = close_open(step)) return *std::move(closing);
+  if (auto waiting = keep_to_windows(step)) return *std::move(waiting);
   if (auto holding = hold_unhealthy(step)) return *std::move(holding);
   if (pausing(step)) return step.stay("Pausing", "pausing between batches", Millis(200));
   const Plan plan = *step.status().plan;
-  Starter starter{step, plan, step.scene.running, {}, {}, {}, false};
+  Starter starter{step, plan, step.scene.running, {}, {}, {}, false, may_still_start(step, plan)};
   for (const auto& batch : step.scene.running) starter.reserved[batch.target] += batch.bytes;
   for (const auto& batch : plan.batches) starter.take(batch);
   if (!starter.left && step.scene.running.empty()) {
+    if (step.status().roll_back) return conclude_rollback(std::move(step));
     step.decision.requeue = Millis(0);
     return step.enter(State::kVerifying, "Verifying", "checking the result");
   }
+  if (starter.running.empty() && starter.most <= 0) return watch_canary(std::move(step));
   if (starter.running.empty()) return nothing_starts(std::move(step), starter.refusal);
   step.notebook().waiting_since.reset();
   return step.stay("Moving", fmt::format("moving slots over {} pairs", starter.running.size()));

@@ -9,37 +9,14 @@
 namespace rebalance {
 namespace {
 
-std::optional<Decision> claim(Step& step) {
-  if (step.scene.claim_held) return std::nullopt;
-  if (!step.scene.claimed_by.empty()) {
-    step.decision.actions.emplace_back(TakeClaim{});  // asked again: a live claim may end
-    return step.enter(State::kWaiting, "WaitingForCluster",
-                      "another executor works on this cluster: " + step.scene.claimed_by);
-  }
-  if (!step.scene.claim_problem.empty()) {
-    step.decision.actions.emplace_back(TakeClaim{});
-    return step.enter(State::kWaiting, "CannotClaim",
-                      "the cluster cannot be claimed: " + step.scene.claim_problem);
-  }
-  return step.act(TakeClaim{}, "Claiming", "claiming the cluster");
-}
-
-// Slots that the journal knows as ours, or with goal Repair whatever is open or odd.
+// Goal Repair: whatever is open or odd, once; else what this resource left open.
 std::optional<Decision> repair_first(Step& step) {
-  const bool whole_cluster = step.spec.goal.type == GoalType::kRepair;
-  if (step.scene.journal_slots.empty() && !whole_cluster) return std::nullopt;
-  if (step.scene.repair_error) {
+  if (step.spec.goal.type != GoalType::kRepair) return repair_own(step);
+  if (step.scene.repair_error)
     return step.enter(State::kFailed, "RepairFailed", step.scene.repair_error->message);
-  }
-  if (step.scene.repaired) {
-    if (whole_cluster) return step.enter(State::kVerifying, "Repaired", "checking the repaired cluster");
-    return std::nullopt;
-  }
+  if (step.scene.repaired) return step.enter(State::kVerifying, "Repaired", "checking the repaired cluster");
   if (auto waiting = claim(step)) return waiting;
-  return step.act(
-      RepairOpen{whole_cluster}, "Repairing",
-      whole_cluster ? "repairing every open or odd slot"
-                    : fmt::format("finishing what was left open: slots {}", step.scene.journal_slots.text()));
+  return step.act(RepairOpen{true}, "Repairing", "repairing every open or odd slot");
 }
 
 // The first in full, a few more by name.
@@ -54,7 +31,10 @@ std::optional<Decision> refuse_unsafe(Step& step, const std::vector<Finding>& fi
     message += fmt::format("; also {}{}{}", other.name, other.where.empty() ? "" : " at ", other.where);
   }
   if (others > kNamed) message += fmt::format(" and {} more", others - kNamed);
-  return step.enter(State::kRefused, blocker->name, std::move(message));
+  // Who waits for room has time: what stands in the way meanwhile may pass as well.
+  const bool has_time = step.status().plan && step.status().plan->refusal;
+  step.decision.requeue = has_time ? kLookForRoom : step.decision.requeue;
+  return step.enter(has_time ? State::kWaiting : State::kRefused, blocker->name, std::move(message));
 }
 
 // What a plan was weighed with may grow or shrink by so much before it counts as another world.
@@ -157,10 +137,18 @@ Decision begin(Step step) {
   for (const auto& node : step.scene.world.nodes) step.notebook().run_ids[node.pod] = node.run_id;
   if (step.status().execution_started.empty()) step.status().execution_started = step.scene.wall_time;
   step.decision.requeue = Millis(0);
-  return step.enter(State::kRebalancing, "Moving", "moving slots");
+  step.notebook().canary.watched_since.reset();
+  if (!wants_canary(step, *step.status().plan))
+    return step.enter(State::kRebalancing, "Moving", "moving slots");
+  return step.enter(State::kCanary, "Moving",
+                    fmt::format("moving the first {} slots", step.spec.canary.slots));
 }
 
 Decision follow(Step step, const Plan& plan) {
+  if (plan.refusal && waits_for_room(step, *plan.refusal) && step.spec.execution != Execution::kPlanOnly) {
+    step.decision.requeue = kLookForRoom;
+    return step.enter(State::kWaiting, kWaitsForMemory, in_figures(*plan.refusal));
+  }
   if (plan.refusal) return step.enter(State::kRefused, plan.refusal->rule, plan.refusal->sentence);
   if (plan.batches.empty()) {
     return step.enter(State::kSucceeded, "NothingToDo", "the cluster is as the goal asks; nothing was moved");
@@ -173,6 +161,7 @@ Decision follow(Step step, const Plan& plan) {
     return *std::move(refused);
   if (auto stopped = treat_big_keys(step)) return *std::move(stopped);
   if (auto waiting = ask_approval(step, plan)) return *std::move(waiting);
+  if (auto waiting = keep_to_windows(step)) return *std::move(waiting);
   if (auto waiting = claim(step)) return *std::move(waiting);
   return begin(std::move(step));
 }
@@ -181,14 +170,6 @@ Decision follow(Step step, const Plan& plan) {
 bool is_work_in_progress(const Finding& finding) {
   return finding.name == "OpenSlots" || finding.name == "ViewsDisagree" ||
          finding.name == "SlotsOwnedTwice" || finding.name == "EqualConfigEpochs";
-}
-
-// What another executor has under way looks like trouble to everybody else: who holds the claim is asked
-// first.
-std::optional<Decision> wait_for_other(Step& step) {
-  const Finding* blocker = first_blocker(step.scene.world.findings);
-  const bool known = !step.scene.claimed_by.empty();
-  return known || (blocker != nullptr && is_work_in_progress(*blocker)) ? claim(step) : std::nullopt;
 }
 
 // An executor that was killed an instant ago leaves news that gossip still spreads.
@@ -209,6 +190,7 @@ std::optional<Decision> let_gossip_settle(Step& step) {
 // never replaced.
 std::optional<Decision> find_plan(Step& step) {
   auto& plan = step.status().plan;
+  if (plan && plan->refusal) plan.reset();  // it waited for room: is there room now?
   if (plan) {
     const auto why = drift(*plan, step.scene.world);
     if (!why) return std::nullopt;
@@ -226,10 +208,54 @@ std::optional<Decision> find_plan(Step& step) {
 
 }  // namespace
 
+bool waits_for_room(const Step& step, const Refusal& refusal) {
+  const bool of_bytes = refusal.short_bytes > 0 && refusal.rule != wall_name(Wall::kNoLimit);
+  return step.spec.headroom.on_shortage == OnShortage::kWait && of_bytes;
+}
+
+std::string in_figures(const Refusal& refusal) {
+  if (refusal.remedies.empty()) return refusal.sentence;
+  return refusal.sentence + " Enough would be: " + refusal.remedies.front().sentence;
+}
+
+std::optional<Decision> claim(Step& step) {
+  if (step.scene.claim_held) return std::nullopt;
+  if (!step.scene.claimed_by.empty()) {
+    step.decision.actions.emplace_back(TakeClaim{});  // asked again: a live claim may end
+    return step.enter(State::kWaiting, "WaitingForCluster",
+                      "another executor works on this cluster: " + step.scene.claimed_by);
+  }
+  if (!step.scene.claim_problem.empty()) {
+    step.decision.actions.emplace_back(TakeClaim{});
+    return step.enter(State::kWaiting, "CannotClaim",
+                      "the cluster cannot be claimed: " + step.scene.claim_problem);
+  }
+  return step.act(TakeClaim{}, "Claiming", "claiming the cluster");
+}
+
+std::optional<Decision> repair_own(Step& step) {
+  if (step.scene.journal_slots.empty()) return std::nullopt;
+  if (step.scene.repair_error)
+    return step.enter(State::kFailed, "RepairFailed", step.scene.repair_error->message);
+  if (step.scene.repaired) return std::nullopt;
+  if (auto waiting = claim(step)) return waiting;
+  return step.act(RepairOpen{}, "Repairing",
+                  fmt::format("finishing what was left open: slots {}", step.scene.journal_slots.text()));
+}
+
+// What another executor has under way looks like trouble to everybody else: who holds the claim is asked
+// first.
+std::optional<Decision> wait_for_other(Step& step) {
+  const Finding* blocker = first_blocker(step.scene.world.findings);
+  const bool known = !step.scene.claimed_by.empty();
+  return known || (blocker != nullptr && is_work_in_progress(*blocker)) ? claim(step) : std::nullopt;
+}
+
 Decision hold_back(Step step) {
   const bool cancelled = step.spec.execution == Execution::kCancelled;
   const std::string name = cancelled ? "Cancelled" : "Paused";
-  const auto asked = "spec.execution is " + name;
+  const bool plan_only = step.spec.execution == Execution::kPlanOnly;
+  const auto asked = "spec.execution is " + (plan_only ? "PlanOnly" : name);
   if (!step.scene.running.empty())
     return step.act(StopBatches{asked}, "Stopping", asked + ": stopping at the next safe point");
   const bool open = !step.scene.journal_slots.empty();
@@ -258,6 +284,9 @@ Decision close_only(Step step) {
 }
 
 Decision prepare(Step step) {
+  // Who waits for the night does not mind what happens by day.
+  const bool sleeps = step.status().state == State::kWaiting && step.status().reason == kWaitsForWindow;
+  if (auto waiting = sleeps ? keep_to_windows(step) : std::nullopt) return *std::move(waiting);
   if (auto repairing = repair_first(step)) return *std::move(repairing);
   if (auto waiting = wait_for_other(step)) return *std::move(waiting);
   if (auto settling = let_gossip_settle(step)) return *std::move(settling);

@@ -8,6 +8,9 @@
 
 namespace rebalance {
 
+// A batch that grew its target more than this above the estimate was predicted badly (docs/concepts.md).
+inline constexpr double kPredictionMargin = 1.25;
+
 struct Step {
   const RedisRebalance& resource;
   const RebalanceSpec& spec;
@@ -42,11 +45,40 @@ Decision prepare(Step step);
 Decision hold_back(Step step);
 // Instead of all of them: closes what this resource left open, and ends with reason Stopped.
 Decision close_only(Step step);
-// Rebalancing.
+// Canary, Rebalancing, and the moves of RollingBack.
 Decision move(Step step);
+// RollingBack, whatever the state was when it began. `step.status().roll_back` is set.
+Decision begin_rollback(Step step, RollBack why);
+Decision roll_back(Step step);
+// All batches of its plan are moved: is every slot where it was?
+Decision conclude_rollback(Step step);
+// Whether the first slots of this plan are to be watched, and have not been yet.
+bool wants_canary(const Step& step, const Plan& plan);
+// How many slots may be started now: what the canary leaves, or all.
+int may_still_start(const Step& step, const Plan& plan);
+void note_canary(Step& step, const BatchEnd& end);
+// The slots of the canary have moved: on to Rebalancing after observeSeconds, or Failed.
+Decision watch_canary(Step step);
 // Verifying and Observing.
 Decision verify(Step step);
 Decision observe(Step step);
+
+// Each gives the decision that must come first, or nothing: the claim of the cluster; closing what the
+// journal knows as this resource's own; the end of whoever else is at work.
+std::optional<Decision> claim(Step& step);
+std::optional<Decision> repair_own(Step& step);
+std::optional<Decision> wait_for_other(Step& step);
+
+// Outside spec.windows: what runs stops at its next safe point, then it waits for the next opening.
+std::optional<Decision> keep_to_windows(Step& step);
+
+// headroom.onShortage is Wait, and what is refused is a matter of bytes: memory that is freed, a limit that
+// is raised or a node that is added makes room for it.
+bool waits_for_room(const Step& step, const Refusal& refusal);
+// How many bytes are short, where, and what would be enough.
+std::string in_figures(const Refusal& refusal);
+// Between two looks for room: each measures the slots anew.
+inline constexpr Millis kLookForRoom{15'000};
 
 // Remembers a failure and when it may be tried again; true when the budget (safety.maxFailures) is spent.
 bool count_failure(Step& step, const std::string& what);

@@ -100,6 +100,7 @@ class ARealNode : public testing::Test {
                                    "  goal: {}\n"
                                    "  approval: {{mode: Automatic}}\n"
                                    "  safety: {{replicas: Ignore, persistence: Ignore}}\n"
+                                   "  canary: {{slots: 0}}\n"
                                    "  observeSeconds: 0\n{}",
                                    name, goal, more)));
   }

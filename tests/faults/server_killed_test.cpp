@@ -66,6 +66,30 @@ TEST_P(KillAServer, WhatWasAcknowledgedIsThereAndTheNextRunFinishes) {
   expect_same_data(before, digest_of(*cluster));
 }
 
+// onFailure: RollBack: once the server is back and all slots are served, everything goes home.
+TEST_P(KillAServer, EverythingGoesHomeWhereTheSpecSaysSo) {
+  const auto cluster = lopsided(durable(), version().name, 3000);
+  const auto before = digest_of(*cluster);
+  const auto owners = cluster->owners();
+  rig::Writer writer(cluster->seed(), {.operations_per_second = 100, .timeout = rig::Milliseconds(2000)});
+  Work work(*cluster);
+  work.aim(move_of("0-1500", "redis-3"), std::string("onFailure: RollBack\n") + kSlowly);
+  const auto program = work.start();
+  ASSERT_TRUE(wait_for_open_slot(*cluster)) << program->said();
+  ASSERT_TRUE(rig::wait_until([&] { return slots_claimed_by(*cluster, 3) > 20; }, rig::Milliseconds(30'000)));
+  cluster->node(victim()).kill_hard();
+  cluster->node(victim()).restart();
+
+  EXPECT_EQ(program->exit_code(), kFailed) << program->said();
+  EXPECT_THAT(program->said(), HasSubstr("RolledBack (FailedAndRolledBack)"));
+  EXPECT_THAT(program->said(), HasSubstr("redis-" + std::to_string(victim()) + " restarted"));
+  EXPECT_EQ(cluster->owners(), owners);
+  work.expect_nothing_left();
+  expect_nothing_lost(writer);
+  expect_clean(*cluster);
+  expect_same_data(before, digest_of(*cluster));
+}
+
 // It stays away: the program says who is missing, and finishes once it is back.
 TEST_P(KillAServer, ThatStaysAwayIsNamed) {
   const auto cluster = lopsided(durable(), version().name, 3000);

@@ -108,6 +108,29 @@ TEST_F(OperatorEdits, ACancelIsFinalWhateverTheSpecSaysAfterwards) {
   expect_clean(cluster_);
 }
 
+// Also by another operator than the one that began with it, and whatever the spec says afterwards.
+TEST_F(OperatorEdits, ARollBackGoesHomeAndIsFinal) {
+  const auto owners = cluster_.owners();
+  auto running = start_moving();
+  ASSERT_TRUE(rig::wait_until([&] { return slots_claimed_by(cluster_, 3) > 200; }, kSoon)) << told();
+  api_.merge(path(), R"({"spec": {"execution": "RollBack"}})");
+  ASSERT_TRUE(reaches("RollingBack", kSoon)) << told() << running->said();
+  ASSERT_TRUE(rig::wait_until([&] { return any_slot_open(cluster_); }, kSoon)) << told() << running->said();
+  running->process().kill_hard();
+  running = start();
+  lift_the_bound();
+  api_.merge(path(), R"({"spec": {"execution": "Run"}})");
+  EXPECT_TRUE(reaches("RolledBack")) << told() << running->said();
+  EXPECT_EQ(cluster_.owners(), owners);
+  EXPECT_EQ(condition("Ready", "status"), "True");
+
+  api_.merge(path(), R"({"spec": {"batch": {"maxSlots": 10}}})");
+  EXPECT_FALSE(rig::wait_until([&] { return state() != "RolledBack"; }, rig::Milliseconds(3000)));
+  EXPECT_EQ(cluster_.owners(), owners);
+  expect_nothing_lost(writer_);
+  expect_clean(cluster_);
+}
+
 // A namespace that is deleted takes pods and secrets with it before the object, and nothing can be created
 // in it any more. The servers of this test live on: what they hold must stay whole.
 TEST_F(OperatorEdits, ADeletedNamespaceGetsItsObjectBackInTime) {

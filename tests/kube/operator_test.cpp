@@ -45,6 +45,55 @@ TEST_F(Operator, WhatDoesNotFitIsRefusedInNumbers) {
   EXPECT_EQ(cluster_.slots_of(3), 0);
 }
 
+// A limit that is raised in place is seen in the pod's status, and that is enough.
+TEST_F(Operator, WhatDoesNotFitWaitsForRoomWhereTheSpecSaysSo) {
+  const auto set_limits = [&](std::int64_t bytes) {
+    for (int i = 0; i < cluster_.size(); ++i)
+      rig::set_running_limit(api_, space_, "redis-" + std::to_string(i), bytes);
+  };
+  set_limits(16 << 20);
+  const auto running = start();
+  apply("type: Balance", "headroom: {onShortage: Wait}\n");
+  ASSERT_TRUE(reaches("Waiting", kSoon)) << told() << running->said();
+  EXPECT_EQ(reason(), "WaitingForMemory");
+  EXPECT_EQ(condition("HeadroomSufficient", "status"), "False");
+  EXPECT_EQ(condition("Reconciling", "status"), "True");
+  EXPECT_THAT(told(), HasSubstr("shortBytes"));
+  EXPECT_EQ(cluster_.slots_of(3), 0);
+  set_limits(256 << 20);
+  EXPECT_TRUE(reaches("Succeeded")) << told() << running->said();
+  EXPECT_GT(cluster_.slots_of(3), 3000);
+}
+
+TEST_F(Operator, TheFirstSlotsAreWatchedBeforeTheRestGoes) {
+  const auto running = start();
+  apply("type: Balance", "canary: {slots: 50, observeSeconds: 5}\n");
+  EXPECT_TRUE(rig::wait_until([&] { return state() == "Canary" && reason() == "WatchingCanary"; }, kSoon))
+      << told() << running->said();
+  EXPECT_EQ(cluster_.slots_of(3), 50);
+  EXPECT_TRUE(reaches("Succeeded")) << told() << running->said();
+  EXPECT_GT(cluster_.slots_of(3), 3000);
+}
+
+// By day: the hours of the day that are furthest from now.
+TEST_F(Operator, OutsideItsWindowsItWaitsAndAnEditLetsItGo) {
+  const auto hour = [](int later) {
+    const auto then = std::time(nullptr) + later * 3600;
+    std::tm utc{};
+    gmtime_r(&then, &utc);
+    return (utc.tm_hour < 10 ? "0" : "") + std::to_string(utc.tm_hour) + ":00";
+  };
+  const auto running = start();
+  apply("type: Balance", "windows: [{days: [Mon, Tue, Wed, Thu, Fri, Sat, Sun], start: \"" + hour(11) +
+                             "\", end: \"" + hour(13) + "\"}]\n");
+  ASSERT_TRUE(reaches("Waiting", kSoon)) << told() << running->said();
+  EXPECT_EQ(reason(), "Window");
+  EXPECT_THAT(told(), HasSubstr("T" + hour(11) + ":00Z"));
+  EXPECT_EQ(cluster_.slots_of(3), 0);
+  api_.merge(path(), R"({"spec": {"windows": []}})");
+  EXPECT_TRUE(reaches("Succeeded")) << told() << running->said();
+}
+
 TEST_F(Operator, KilledAtAnyMomentItsSuccessorFinishesAndNothingIsLost) {
   rig::Writer writer(cluster_.seed());
   apply("type: Balance", kSlowly);

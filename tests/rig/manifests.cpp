@@ -91,6 +91,7 @@ std::string rebalance_yaml(const TestCluster& cluster, const ManifestOptions& op
   if (!server.password.empty()) text += "    auth:\n      secretName: redis-auth\n";
   if (server.tls)
     text += "    tls:\n      secretName: redis-tls\n      serverName: " + options.server_name + "\n";
+  if (options.spec.find("canary:") == std::string::npos) text += "  canary: {slots: 0}\n";
   return text + "  goal:\n" + indented(options.goal, "    ") + indented(options.spec, "  ");
 }
 

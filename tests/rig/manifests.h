@@ -14,7 +14,9 @@ struct ManifestOptions {
   std::string name = "rebalance";      // of the RedisRebalance
   std::string name_space = "default";  // of that one alone, and of secrets
   std::string goal = "type: Balance";  // lines below spec.goal, not indented
-  std::string spec;  // further lines below spec, not indented ("headroom: {minFreePercent: 10}")
+  // Further lines below spec, not indented ("headroom: {minFreePercent: 10}"). Without a canary in it there
+  // is none, since it would hold up each move by half a minute.
+  std::string spec;
   int64_t default_limit = 256LL << 20;    // of pods whose server runs without a limit; 0: none is written
   std::string server_name = "localhost";  // of TLS
 };

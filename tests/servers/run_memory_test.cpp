@@ -1,5 +1,7 @@
 // The over-full cluster on which redis-cli's reshard gets a node killed: each server in a memory control
 // group of its own, where such can be made (elsewhere the same limits stand in the pods alone).
+#include <csignal>
+
 #include "servers/run_rig.h"
 
 namespace rebalance {
@@ -56,6 +58,38 @@ TEST(OverFull, WhatCannotFitIsRefusedAndReliefSucceeds) {
   expect_nobody_killed(*cluster);
   expect_clean(*cluster);
   expect_same_data(before, rig::digest(cluster->seed()));
+}
+
+// onShortage: Wait: the receiver's maxmemory stands in the way until somebody raises it.
+TEST(Shortage, IsWaitedForAndGoneOnFromOnceThereIsRoom) {
+  rig::TestCluster cluster(rig::version_named("r70"), {.primaries = 3, .empty_primaries = 1});
+  rig::fill(cluster.seed(), {.keys = 3000});
+  cluster.command(3, {"CONFIG", "SET", "maxmemory", "2mb"});
+  const auto owners = cluster.owners();
+  Work work(cluster);
+  work.aim(move_of("0-999", "redis-3"), "headroom: {onShortage: Wait}\n");
+  const auto waiting = work.start();
+  const auto waits = [&] { return waiting->said().find("Waiting (WaitingForMemory)") != std::string::npos; };
+  ASSERT_TRUE(rig::wait_until(waits, rig::Milliseconds(30'000))) << waiting->said();
+  EXPECT_THAT(waiting->said(), HasSubstr("RaiseMaxmemory: "));
+  EXPECT_EQ(cluster.owners(), owners);
+  cluster.command(3, {"CONFIG", "SET", "maxmemory", "0"});
+  EXPECT_EQ(waiting->exit_code(), kDone) << waiting->said();
+  EXPECT_EQ(cluster.slots_of(3), 1000);
+  expect_clean(cluster);
+}
+
+TEST(Shortage, IsWaitedForUntilSomebodyStopsIt) {
+  rig::TestCluster cluster(rig::version_named("r70"), {.primaries = 3, .empty_primaries = 1});
+  rig::fill(cluster.seed(), {.keys = 3000});
+  cluster.command(3, {"CONFIG", "SET", "maxmemory", "2mb"});
+  Work work(cluster);
+  work.aim(move_of("0-999", "redis-3"), "headroom: {onShortage: Wait}\n");
+  const auto waiting = work.start();
+  const auto waits = [&] { return waiting->said().find("Waiting (WaitingForMemory)") != std::string::npos; };
+  ASSERT_TRUE(rig::wait_until(waits, rig::Milliseconds(30'000))) << waiting->said();
+  waiting->process().signal(SIGINT);
+  EXPECT_EQ(waiting->exit_code(rig::Milliseconds(10'000)), kStopped) << waiting->said();
 }
 
 }  // namespace

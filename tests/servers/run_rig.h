@@ -82,8 +82,14 @@ class Work {
 
   void aim(const std::string& goal, const std::string& more_spec = "", std::int64_t limit = 512LL << 20) {
     ++goals_;
+    goal_ = goal;
+    amend(more_spec, limit);
+  }
+
+  // The same goal and state, other words beside it.
+  void amend(const std::string& more_spec, std::int64_t limit = 512LL << 20) {
     rig::write_manifests(manifests(), cluster_,
-                         {.goal = goal, .spec = spec_ + more_spec, .default_limit = limit});
+                         {.goal = goal_, .spec = spec_ + more_spec, .default_limit = limit});
   }
 
   std::filesystem::path manifests() const { return folder_.path() / "manifests"; }
@@ -120,7 +126,7 @@ class Work {
 
  private:
   const rig::TestCluster& cluster_;
-  std::string spec_;
+  std::string spec_, goal_;
   rig::TempFolder folder_;
   int goals_ = 0;
   int starts_ = 0;
@@ -138,6 +144,14 @@ inline bool any_slot_open(rig::TestCluster& cluster) {
 
 inline bool wait_for_open_slot(rig::TestCluster& cluster) {
   return rig::wait_until([&] { return any_slot_open(cluster); }, rig::Milliseconds(60'000));
+}
+
+// By that node's own word alone: while slots change hands, two may own one for a moment.
+inline std::size_t slots_claimed_by(rig::TestCluster& cluster, int index) {
+  const auto views = cluster.view_of(index);
+  const auto own =
+      std::ranges::find_if(views, [](const auto& view) { return view.flags.contains("myself"); });
+  return own == views.end() ? 0 : rig::slots_in(own->slots).size();
 }
 
 // Agreed, covered, nothing open: by the nodes' own word and by redis-cli's.

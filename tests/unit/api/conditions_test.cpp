@@ -47,8 +47,10 @@ TEST(Conditions, ExactlyOneOfReadyReconcilingAndStalledIsTrueInEveryState) {
       {State::kWaiting, "Reconciling"},     {State::kPaused, "Reconciling"},
       {State::kRebalancing, "Reconciling"}, {State::kVerifying, "Reconciling"},
       {State::kObserving, "Ready"},         {State::kSucceeded, "Ready"},
-      {State::kRefused, "Stalled"},         {State::kPlanStale, "Stalled"},
-      {State::kFailed, "Stalled"},          {State::kCancelled, "Stalled"}};
+      {State::kRollingBack, "Reconciling"}, {State::kRolledBack, "Ready"},
+      {State::kCanary, "Reconciling"},      {State::kRefused, "Stalled"},
+      {State::kPlanStale, "Stalled"},       {State::kFailed, "Stalled"},
+      {State::kCancelled, "Stalled"}};
   for (const auto state : kAllStates) {
     const auto conditions = told(status_in(state));
     for (const char* type : {"Ready", "Reconciling", "Stalled"}) {
@@ -150,6 +152,9 @@ TEST(Conditions, APlanAloneBalancesNothing) {
   status.reason = "Done";
   EXPECT_EQ(told(status).at("Balanced").status, kTrue);
   status.reason = "SlotsSkipped";
+  EXPECT_EQ(told(status).at("Balanced").status, kFalse);
+  status.state = State::kRolledBack;
+  status.reason = "RolledBack";
   EXPECT_EQ(told(status).at("Balanced").status, kFalse);
 }
 

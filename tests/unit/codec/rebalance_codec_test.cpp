@@ -99,13 +99,17 @@ TEST(RebalanceCodec, DecodesEveryFieldThatAFileCanSet) {
   EXPECT_EQ(spec.goal.balance.metric, Metric::kKeys);
   EXPECT_EQ(spec.goal.balance.weights.at(0).weight, 200);
   EXPECT_EQ(spec.headroom.assumed_limit, 8 * kGiB);
+  EXPECT_EQ(spec.headroom.on_shortage, OnShortage::kWait);
   EXPECT_EQ(spec.batch.max_bytes, 1000000);
   EXPECT_EQ(spec.batch.max_bytes_per_second, 50 * kMiB);
   EXPECT_EQ(spec.engine, EngineChoice::kKeyByKey);
   EXPECT_EQ(spec.big_keys.threshold, kMiB);
   EXPECT_EQ(spec.big_keys.action, BigKeyAction::kSkipSlot);
   EXPECT_EQ(spec.hot_slots.action, HotSlotAction::kIgnore);
-  EXPECT_EQ(spec.canary.slots, 0);
+  EXPECT_EQ(spec.canary.slots, 20);
+  EXPECT_EQ(spec.canary.observe_seconds, 5);
+  EXPECT_EQ(spec.windows.at(0).days, (std::vector<std::string>{"Sat", "Sun"}));
+  EXPECT_EQ(spec.windows.at(0).time_zone, "Europe/Berlin");
   EXPECT_EQ(spec.approval.mode, ApprovalMode::kManual);
   EXPECT_EQ(spec.approval.plan_hash, "sha256:00ff");
   EXPECT_EQ(spec.safety.replicas, Requirement::kPrefer);
@@ -124,7 +128,7 @@ TEST(RebalanceCodec, DecodesTheGoals) {
 
 TEST(RebalanceCodec, NamesTheDefaultsThatAreNotThereYet) {
   const auto decoded = decode(kHead).value();
-  EXPECT_THAT(decoded.not_there_yet, ::testing::Contains(HasSubstr("canary (50 slots first")));
+  EXPECT_THAT(decoded.not_there_yet, ::testing::Contains(HasSubstr("canary.maxLatencyIncreasePercent")));
   EXPECT_THAT(decode(kHead + "  canary: {slots: 0}\n").value().not_there_yet,
               ::testing::Not(::testing::Contains(HasSubstr("canary"))));
 }

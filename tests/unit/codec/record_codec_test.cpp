@@ -7,7 +7,7 @@ namespace rebalance {
 namespace {
 
 Record approved_plan() {
-  Record record{"shop/add-shard", "00ff", "2026-01-01T00:00:00Z", true, {}};
+  Record record{"shop/add-shard", "00ff", "2026-01-01T00:00:00Z", true, std::nullopt, {}};
   record.plan.hash = "e3e0b82cf17907f4";
   record.plan.batches = {{0, "a", "b", SlotSet::parse("0-9,4000").value(), 77, 3}};
   record.plan.engines = {{"a", "b", Engine::kKeyByKey, "the only one", "Redis 8.4"}};
@@ -30,6 +30,16 @@ TEST(RecordCodec, GivesBackWhatARestartNeeds) {
   EXPECT_EQ(record->plan.engines[0].target, "b");
   EXPECT_EQ(record->plan.engines[0].lacking, "Redis 8.4");
   EXPECT_EQ(record->plan.nodes.at(0).limit, 118 * kMiB);
+}
+
+TEST(RecordCodec, GivesBackThatARollbackHasBegunAndWhy) {
+  EXPECT_FALSE(decode_record(encode_record(approved_plan()))->roll_back);
+  const Record back{
+      "shop/add-shard", "00ff", "2026-01-01T00:00:00Z", false, RollBack{false, "redis-1 died"}, {}};
+  const auto record = decode_record(encode_record(back));
+  ASSERT_TRUE(record) << record.error().message;
+  EXPECT_EQ(record->roll_back, back.roll_back);
+  EXPECT_FALSE(record->approved);
 }
 
 TEST(RecordCodec, WhatIsTornOrOfAnotherVersionIsNamedNotGuessed) {

@@ -101,7 +101,7 @@ TEST(StoredRebalance, DefaultsThatTheServerFilledInAreNotAskedFor) {
   EXPECT_TRUE(stored.value().resource) << stored.value().invalid;
   const auto asked = decode_stored_rebalance(rebalance(
       R"({"cluster": {"podSelector": {"matchLabels": {"app": "redis"}}}, "canary": {"slots": 51, "observeSeconds": 30,
-          "maxLatencyIncreasePercent": 50, "maxErrorPercent": 0}})"));
+          "maxLatencyIncreasePercent": 51, "maxErrorPercent": 0}})"));
   EXPECT_THAT(asked.value().invalid, HasSubstr("canary"));
 }
 

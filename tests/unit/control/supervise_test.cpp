@@ -54,12 +54,14 @@ TEST(Supervise, WhatEndedStaysEndedUntilTheSpecChanges) {
   }
 }
 
-TEST(Supervise, WhatWasCancelledStaysSoWhateverTheSpecSaysNow) {
-  Situation cancelled;
-  cancelled.object.finalizer = false;
-  cancelled.object.state = State::kCancelled;
-  cancelled.object.observed_generation = 2;
-  EXPECT_EQ(cancelled.verb(), Verb::kNothing);
+TEST(Supervise, WhatWasCancelledOrRolledBackStaysSoWhateverTheSpecSaysNow) {
+  for (const State state : {State::kCancelled, State::kRolledBack}) {
+    Situation latched;
+    latched.object.finalizer = false;
+    latched.object.state = state;
+    latched.object.observed_generation = 2;
+    EXPECT_EQ(latched.verb(), Verb::kNothing) << state_name(state);
+  }
 }
 
 TEST(Supervise, AnEndGivesTheFinalizerBackOnceNothingIsOpen) {

@@ -1,0 +1,134 @@
+#include "drive.h"
+
+namespace rebalance {
+namespace {
+
+using ::testing::HasSubstr;
+
+struct Canary : Drive {
+  Canary() { resource.spec.canary = {.slots = 50, .observe_seconds = 30}; }
+  int moved() const { return scene.world.nodes[2].slots.size(); }
+  // Until the first slots have moved and are watched.
+  void until_watched() {
+    for (int i = 0; i < 50 && status.reason != "WatchingCanary"; i++) once(), obey();
+    ASSERT_EQ(status.reason, "WatchingCanary") << status.message;
+  }
+};
+
+TEST(Canary, MovesTheFirstSlotsWatchesThemAndMovesTheRest) {
+  Canary drive;
+  drive.until(State::kCanary);
+  EXPECT_FALSE(drive.status.execution_started.empty());
+  drive.until_watched();
+  EXPECT_EQ(drive.moved(), 50);
+  const auto since = drive.scene.now;
+  while (drive.status.state == State::kCanary && drive.scene.now - since < std::chrono::hours(1)) {
+    EXPECT_EQ(count<StartBatch>(drive.last), 0);
+    drive.once();
+  }
+  EXPECT_GE(drive.scene.now - since, std::chrono::seconds(29));
+  EXPECT_LE(drive.scene.now - since, std::chrono::seconds(32));
+  EXPECT_EQ(drive.status.state, State::kRebalancing);
+  EXPECT_EQ(drive.until_final(), State::kSucceeded) << drive.status.message;
+  EXPECT_GT(drive.moved(), 5000);
+}
+
+TEST(Canary, NeverHasMoreSlotsOnTheirWayThanItMay) {
+  Canary drive;
+  drive.resource.spec.batch.max_slots = 20;
+  int started = 0;
+  for (int i = 0; i < 50 && drive.status.reason != "WatchingCanary"; i++) {
+    drive.once();
+    for (const auto& action : drive.last.actions) {
+      if (const auto* start = std::get_if<StartBatch>(&action)) started += start->batch.slots.size();
+    }
+    drive.obey();
+  }
+  EXPECT_EQ(started, 50);
+  EXPECT_EQ(drive.moved(), 50);
+}
+
+TEST(Canary, IsLeftOutWhereItIsNotWantedOrThePlanIsNoLarger) {
+  Canary none;
+  none.resource.spec.canary.slots = 0;
+  none.until(State::kRebalancing);
+  Canary small;
+  small.resource.spec.canary.slots = kSlotCount - 1;
+  small.until(State::kRebalancing);
+}
+
+TEST(Canary, AProcessThatComesAfterwardsWatchesTheSameSlotsAgain) {
+  Canary drive;
+  drive.until_watched();
+  drive.status.state = State::kPlanning;
+  drive.notebook = {};
+  drive.until_watched();
+  EXPECT_EQ(drive.moved(), 50);
+  EXPECT_EQ(drive.until_final(), State::kSucceeded) << drive.status.message;
+}
+
+TEST(Canary, StopsWhereTheTargetGrewByMoreThanWasExpected) {
+  Canary drive;
+  drive.until(State::kCanary);
+  drive.once();
+  drive.complete(drive.first_batch());
+  drive.scene.ended.back().grown = 10 * kMiB;
+  EXPECT_EQ(drive.until_final(), State::kFailed);
+  EXPECT_EQ(drive.status.reason, "CanaryFailed");
+  EXPECT_THAT(drive.status.message, HasSubstr("grew by 10.0Mi, where 500.0Ki was expected"));
+  EXPECT_THAT(drive.status.message, HasSubstr("RollBack"));
+  EXPECT_EQ(drive.moved(), 50);
+}
+
+TEST(Canary, WhatItMovedGoesBackWhereTheSpecSaysSo) {
+  Canary drive;
+  drive.resource.spec.on_failure = OnFailure::kRollBack;
+  drive.until(State::kCanary);
+  drive.once();
+  drive.complete(drive.first_batch());
+  drive.scene.ended.back().grown = 10 * kMiB;
+  EXPECT_EQ(drive.until_final(), State::kRolledBack) << drive.status.message;
+  EXPECT_EQ(drive.moved(), 0);
+}
+
+TEST(Canary, StopsWhereReplicasFallBehind) {
+  Canary drive;
+  drive.resource.spec.safety.replicas = Requirement::kRequire;
+  for (int i = 0; i < 3; i++) {
+    auto replica = primary(i + 3, "");
+    replica.role = Role::kReplica;
+    replica.primary = id_of(i);
+    drive.scene.world.nodes.push_back(replica);
+  }
+  drive.until_watched();
+  drive.scene.world.nodes[5].lag = 11 * kMiB;
+  EXPECT_EQ(drive.until_final(), State::kFailed);
+  EXPECT_EQ(drive.status.reason, "CanaryFailed");
+  EXPECT_THAT(drive.status.message, HasSubstr("0 of 1 replicas are in sync"));
+}
+
+TEST(Canary, StopsWhereTheClusterIsNotWellForLongerThanGossipTakes) {
+  Canary drive;
+  drive.until_watched();
+  drive.scene.world.findings = {{Severity::kBlocker, "NodeFailing", "redis-1", "it fails", "look at it"}};
+  for (int i = 0; i < 5; i++) drive.once();
+  EXPECT_EQ(drive.status.state, State::kCanary);
+  drive.scene.world.findings.clear();
+  drive.once();
+  EXPECT_EQ(drive.status.reason, "WatchingCanary");
+  drive.scene.world.findings = {{Severity::kBlocker, "NodeFailing", "redis-1", "it fails", "look at it"}};
+  for (int i = 0; i < 15; i++) drive.once();
+  EXPECT_EQ(drive.status.state, State::kFailed);
+  EXPECT_EQ(drive.status.reason, "NodeFailing");
+}
+
+TEST(Canary, StopsWhereAServerRestarts) {
+  Canary drive;
+  drive.until_watched();
+  drive.scene.world.nodes[2].run_id = "life-2";
+  EXPECT_EQ(drive.until_final(), State::kFailed);
+  EXPECT_EQ(drive.status.reason, "PodRestarted");
+}
+
+}  // namespace
+}  // namespace rebalance
