@@ -84,7 +84,9 @@ class BigKeySearch {
     found_.erase(twice.begin(), twice.end());
     return ask_all(
         connection_, found_.size(), [&](std::size_t i) { return Args{"TYPE", found_[i].key}; },
-        [&](std::size_t i, const Reply& reply) { found_[i].type = reply.text; });
+        [&](std::size_t i, const Reply& reply) {
+          found_[i].type = went_elsewhere(reply) ? "none" : reply.text;
+        });
   }
 
   Connection& connection_;

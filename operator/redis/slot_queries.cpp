@@ -20,6 +20,10 @@ Args memory_usage(const std::string& key, const char* samples) {
   return {"MEMORY", "USAGE", key, "SAMPLES", samples};
 }
 
+bool went_elsewhere(const Reply& reply) {
+  return reply.is_error() && (reply.text.starts_with("ASK ") || reply.text.starts_with("MOVED "));
+}
+
 Result<std::vector<std::int64_t>> count_keys(Connection& connection, const std::vector<Slot>& slots) {
   std::vector<std::int64_t> counts(slots.size());
   TRY_OK(ask_all(

@@ -15,8 +15,11 @@ std::unexpected<Error> refused(const Connection& connection, const std::string& 
 Args memory_usage(const std::string& key, const char* samples);
 Result<std::vector<std::int64_t>> count_keys(Connection& connection, const std::vector<Slot>& slots);
 
+// ASK, MOVED: somebody moves the slot of that key just now, and the key is no longer here.
+bool went_elsewhere(const Reply& reply);
+
 // Sends make(i) for i < count in pieces and hands each reply to take(i, reply) in order. An error reply
-// ends it.
+// ends it, but for one of a key that went elsewhere.
 template <typename Make, typename Take>
 Status ask_all(Connection& connection, std::size_t count, Make make, Take take) {
   constexpr std::size_t kCommandsInFlight = 2000;
@@ -27,7 +30,7 @@ Status ask_all(Connection& connection, std::size_t count, Make make, Take take) 
       commands.push_back(make(i));
     TRY(replies, connection.pipeline(commands));
     for (std::size_t i = 0; i < replies.size(); ++i) {
-      if (replies[i].is_error())
+      if (replies[i].is_error() && !went_elsewhere(replies[i]))
         return refused(connection, commands[i][0] + " " + commands[i][1], replies[i]);
       take(first + i, replies[i]);
     }

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <numeric>
 #include <sstream>
+#include <thread>
 
 #include "redis/key_slot.h"
 #include "redis/sizes.h"
@@ -68,6 +69,38 @@ TEST_P(Sizes, TellFullSlotsFromEmptyOnes) {
   EXPECT_LT(sizes.bytes[key_slot("b")], 1000);
   EXPECT_EQ(sizes.keys[key_slot("a")], 1);
   EXPECT_EQ(sum(sizes.keys), 2);
+}
+
+// Somebody else moves a slot: a key that was listed answers ASK a moment later.
+TEST_P(Sizes, AreHadWhileASlotIsOnItsWayElsewhere) {
+  cluster_ = std::make_unique<rig::TestCluster>(GetParam(), rig::ClusterOptions{.primaries = 2});
+  const Slot slot = key_slot("a");
+  const int owner = cluster_->owner_of(slot);
+  const auto options = options_to(cluster_->node(owner).endpoint());
+  connection_ = Connection::open(options).value();
+  const auto other = cluster_->node_id(1 - owner);
+  const std::jthread mover([&](const std::stop_token& stop) {
+    auto connection = Connection::open(options).value();
+    const auto setslot = [&](const Args& how) {
+      Args command{"CLUSTER", "SETSLOT", std::to_string(slot)};
+      command.insert(command.end(), how.begin(), how.end());
+      return command;
+    };
+    Args all{"MSET"}, gone{"UNLINK"};
+    for (int i = 0; i < 300; ++i) {
+      const auto key = "{a}" + std::to_string(i);
+      all.insert(all.end(), {key, "value"});
+      gone.push_back(key);
+    }
+    while (!stop.stop_requested()) {
+      (void)connection.pipeline({setslot({"STABLE"}), all});
+      (void)connection.pipeline({setslot({"MIGRATING", other}), gone});
+    }
+  });
+  for (int i = 0; i < 100; ++i) {
+    const auto sizes = measure_slots(*connection_, node());
+    ASSERT_TRUE(sizes) << sizes.error().message;
+  }
 }
 
 TEST_P(Sizes, BigKeysAreFoundAlsoInASlotTooLargeToList) {
