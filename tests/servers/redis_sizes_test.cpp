@@ -93,8 +93,8 @@ TEST_P(Sizes, AreHadWhileASlotIsOnItsWayElsewhere) {
       gone.push_back(key);
     }
     while (!stop.stop_requested()) {
-      (void)connection.pipeline({setslot({"STABLE"}), all});
-      (void)connection.pipeline({setslot({"MIGRATING", other}), gone});
+      (void)connection.pipeline(std::vector<Args>{setslot({"STABLE"}), all});
+      (void)connection.pipeline(std::vector<Args>{setslot({"MIGRATING", other}), gone});
     }
   });
   for (int i = 0; i < 100; ++i) {
