@@ -57,7 +57,7 @@ class TimeZone::RuleReader {
   bool at(char wanted) const { return !text_.empty() && text_.front() == wanted; }
   void name() {
     const bool quoted = take('<');
-    const auto ends = [&](char c) { return quoted ? c == '>' : !((c | 0x20) >= 'a' && (c | 0x20) <= 'z'); };
+    const auto ends = [&](char c) { return quoted ? c == '>' : (c | 0x20) < 'a' || (c | 0x20) > 'z'; };
     const auto length = std::ranges::find_if(text_, ends) - text_.begin();
     ok_ = ok_ && length > 0;
     text_.remove_prefix(length);

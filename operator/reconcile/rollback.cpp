@@ -103,8 +103,10 @@ Decision get_ready(Step step) {
   if (auto repairing = repair_own(step)) return *std::move(repairing);
   if (!step.scene.initial)
     return step.enter(State::kRolledBack, "NothingMoved", "nothing was moved: there is nothing to roll back");
-  if (!*step.scene.initial)
-    return hold(std::move(step), "LayoutUnreadable", step.scene.initial->error().message);
+  if (!*step.scene.initial) {
+    const std::string why = step.scene.initial->error().message;
+    return hold(std::move(step), "LayoutUnreadable", why);
+  }
   if (auto waiting = wait_for_other(step)) return *std::move(waiting);
   const Finding* blocker = first_blocker(step.scene.world.findings);
   if (blocker != nullptr) return step.stay(blocker->name, "rolling back waits: " + sentence_of(*blocker));
