@@ -24,21 +24,13 @@ class Refusals {
 
 constexpr auto kLeaveOut = "leave the field out";
 
-void refuse_probes(Refusals& refusals) {
-  refusals.add("spec.safety.maxLatencyMillis", true, "safety.maxLatencyMillis (own probes)", kLeaveOut);
-}
-
-void refuse_shortage(const HeadroomSpec& headroom, Refusals& refusals) {
-  refusals.add("spec.headroom.onShortage", headroom.on_shortage == OnShortage::kResize, "onShortage Resize",
-               "use Refuse or Wait");
-}
-
 }  // namespace
 
 std::vector<Violation> unsupported_features(const RebalanceSpec& spec, const SetPaths& set) {
   Refusals refusals(set);
-  refuse_shortage(spec.headroom, refusals);
-  refuse_probes(refusals);
+  refusals.add("spec.headroom.onShortage", spec.headroom.on_shortage == OnShortage::kResize,
+               "onShortage Resize", "use Refuse or Wait");
+  refusals.add("spec.safety.maxLatencyMillis", true, "safety.maxLatencyMillis (own probes)", kLeaveOut);
   refusals.add("spec.hotSlots", spec.hot_slots.action != HotSlotAction::kIgnore, "hotSlots",
                "use action: Ignore");
   refusals.add("spec.coldKeys", true, "coldKeys", kLeaveOut);

@@ -56,9 +56,8 @@ std::optional<Ask> Atomic::look(Millis wait) {
 }
 
 Step Atomic::looked_at_target(const Replies& replies) {
-  for (const auto& reply : replies) {
-    if (reply.is_error()) return troubled("looking at " + job_.target.name, reply.text);
-  }
+  if (const auto* wrong = first_error(replies))
+    return troubled("looking at " + job_.target.name, wrong->text);
   TRY(view, own_view(replies[0]));
   target_ = std::move(view);
   tasks_ = parse_atomic_tasks(replies[1]);
@@ -70,9 +69,8 @@ Step Atomic::looked_at_target(const Replies& replies) {
 }
 
 Step Atomic::looked_at_source(const Replies& replies) {
-  for (const auto& reply : replies) {
-    if (reply.is_error()) return troubled("looking at " + job_.source.name, reply.text);
-  }
+  if (const auto* wrong = first_error(replies))
+    return troubled("looking at " + job_.source.name, wrong->text);
   TRY(view, own_view(replies[0]));
   source_ = std::move(view);
   std::ranges::move(parse_atomic_tasks(replies[1]), std::back_inserter(tasks_));
@@ -161,9 +159,7 @@ const AtomicTask* Atomic::find() const {
 }
 
 Step Atomic::watched(const Replies& replies) {
-  for (const auto& reply : replies) {
-    if (reply.is_error()) return troubled("watching the migration", reply.text);
-  }
+  if (const auto* wrong = first_error(replies)) return troubled("watching the migration", wrong->text);
   tasks_ = parse_atomic_tasks(replies[0]);
   if (redis_) {
     count_refused(replies[1]);
@@ -256,7 +252,7 @@ Step Atomic::retry(const std::string& why) {
                  fmt::format("moving slots {} from {} to {}: gave up after {} tries; the last: {}",
                              todo_.text(), job_.source.name, job_.target.name, tries_, why));
   }
-  return look(std::min<Millis>(100ms * (1 << (tries_ - 1)), 5s));
+  return look(back_off(tries_ - 1));
 }
 
 // What passes is looked at again; what does not ends the group with the server's words.

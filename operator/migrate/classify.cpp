@@ -57,4 +57,6 @@ Failure classify(std::string_view text) {
   return Failure::kFatal;
 }
 
+Millis back_off(int tries) { return std::min<Millis>(Millis(100) * (1 << tries), Millis(5000)); }
+
 }  // namespace rebalance

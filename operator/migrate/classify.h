@@ -3,6 +3,8 @@
 
 #include <string_view>
 
+#include "base/clock.h"
+
 namespace rebalance {
 
 enum class Failure {
@@ -23,5 +25,8 @@ enum class Failure {
 // `text` is the error reply without the leading '-'; MIGRATE's "Target instance replied with error: ..." is
 // looked into.
 Failure classify(std::string_view text);
+
+// Before the next try after so many in vain beyond the first: 100 ms, doubled each time, at most 5 s.
+Millis back_off(int tries);
 
 }  // namespace rebalance

@@ -23,10 +23,10 @@ Ask Clearing::next() {
       ask.commands.push_back({"ASKING"});
       ask.commands.push_back({"UNLINK", key});
     }
+  } else if (stage_ == Stage::kList) {
+    for_each_slot(left_, [&](Slot slot) { ask.commands.push_back(list_keys(slot, kKeysAtOnce)); });
   } else {
-    for_each_slot(left_, [&](Slot slot) {
-      ask.commands.push_back(stage_ == Stage::kList ? list_keys(slot, kKeysAtOnce) : setslot_stable(slot));
-    });
+    ask.commands = setslot_stable_each(left_);
   }
   ask.writes = stage_ != Stage::kList;
   ask.clears = true;
@@ -34,9 +34,7 @@ Ask Clearing::next() {
 }
 
 std::optional<std::string> Clearing::take(const std::vector<Reply>& replies) {
-  for (const auto& reply : replies) {
-    if (reply.is_error()) return reply.text;
-  }
+  if (const auto* wrong = first_error(replies)) return wrong->text;
   if (stage_ == Stage::kDelete) {
     stage_ = Stage::kList;
     return std::nullopt;

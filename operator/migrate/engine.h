@@ -54,14 +54,14 @@ struct Ask {
   bool ownership = false;  // hold the cluster's ownership lock from here until an ask without it: config
                            // epochs are bumped by one node at a time
   Channel channel = Channel::kData;
-  std::vector<Part> beside{};  // to other connections at the same time; lost as one
+  std::vector<Part> beside;  // to other connections at the same time; lost as one
 };
 
 struct Answer {
-  std::vector<Reply> replies;                // one for each command
-  std::chrono::microseconds elapsed{0};      // from sending to the last reply
-  std::vector<std::vector<Reply>> beside{};  // of each part
-  std::vector<Reply> messages{};             // what kMessages was told until its replies came
+  std::vector<Reply> replies;              // one for each command
+  std::chrono::microseconds elapsed{0};    // from sending to the last reply
+  std::vector<std::vector<Reply>> beside;  // of each part
+  std::vector<Reply> messages;             // what kMessages was told until its replies came
 };
 // Time-out or broken connection after sending: look again. The runner has connected again and found the same
 // node in the same life (id and run_id); a node that restarted ends the batch instead.

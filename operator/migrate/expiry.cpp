@@ -21,11 +21,6 @@ constexpr const char* kSetInstant =
     "if math.abs(off) > tonumber(ARGV[2]) then return 0 end "
     "return redis.call('PEXPIREAT', KEYS[1], ARGV[1])";
 
-std::int64_t millis_of(const Reply& time) {
-  if (time.items.size() != 2) return 0;
-  return std::atoll(time.items[0].text.c_str()) * 1000 + std::atoll(time.items[1].text.c_str()) / 1000;
-}
-
 }  // namespace
 
 void Expiries::ask(const std::vector<std::string>& keys, std::vector<Command>& commands) const {
@@ -40,7 +35,7 @@ void Expiries::ask(const std::vector<std::string>& keys, std::vector<Command>& c
 void Expiries::learn(const std::vector<std::string>& keys, const std::vector<Reply>& replies,
                      std::size_t& next) {
   if (keys.empty() || !permitted_) return;
-  const std::int64_t since = exact_ ? 0 : millis_of(replies[next++]);
+  const std::int64_t since = exact_ ? 0 : unix_millis(replies[next++]);
   for (const auto& key : keys) {
     if (asking_) ++next;
     const auto& reply = replies[next++];
@@ -67,6 +62,11 @@ std::optional<Ask> Expiries::next() {
 void Expiries::take(const std::vector<Reply>& replies) {
   if (std::ranges::any_of(replies, [](const Reply& reply) { return reply.is_error("NOPERM"); }))
     permitted_ = false;
+}
+
+std::int64_t unix_millis(const Reply& time) {
+  if (time.items.size() != 2) return 0;
+  return std::atoll(time.items[0].text.c_str()) * 1000 + std::atoll(time.items[1].text.c_str()) / 1000;
 }
 
 bool some_expire(const Reply& keyspace) {

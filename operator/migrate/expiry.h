@@ -40,6 +40,8 @@ class Expiries {
   std::chrono::microseconds elapsed_{0};
 };
 
+std::int64_t unix_millis(const Reply& time);  // a reply of TIME; 0 for any other
+
 // `keyspace` is a reply of INFO keyspace: does any key of database 0 expire?
 bool some_expire(const Reply& keyspace);
 

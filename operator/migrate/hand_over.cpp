@@ -21,7 +21,7 @@ local function mark(...)
   local refused
   for i = 3, last, 2 do
     local reply = redis.pcall('CLUSTER', 'SETSLOT', ARGV[i], ...)
-    refused = refused or (reply.err and reply.err)
+    refused = refused or reply.err
   end
   return refused
 end

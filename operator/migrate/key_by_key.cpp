@@ -75,10 +75,7 @@ Step KeyByKey::ask(Stage stage, Ask ask) {
 
 Step KeyByKey::ask_for_each(Stage stage, Side side, const SlotSet& slots, const char* state,
                             const NodeId& node, bool ownership) {
-  Ask next{side, {}};
-  for_each_slot(slots, [&](Slot slot) {
-    next.commands.push_back(node.empty() ? setslot_stable(slot) : setslot(slot, state, node));
-  });
+  Ask next{side, node.empty() ? setslot_stable_each(slots) : setslot_each(slots, state, node)};
   next.writes = true;
   next.ownership = ownership;
   return ask(stage, std::move(next));
@@ -94,7 +91,7 @@ Step KeyByKey::retry(const std::string& why) {
         fmt::format("moving slots {} from {} to {}: gave up after {} tries without progress; the last: {}",
                     todo_.text(), job_.source.name, job_.target.name, tries_, why));
   }
-  return look(std::min<Millis>(100ms * (1 << (tries_ - 1)), 5s));
+  return look(back_off(tries_ - 1));
 }
 
 // What passes is looked at again; what does not ends the group with the server's words.

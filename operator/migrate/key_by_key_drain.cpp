@@ -100,16 +100,14 @@ Step KeyByKey::backed_out_check(const Replies& replies) {
 }
 
 Step KeyByKey::backed_out_source(const Replies& replies) {
-  for (const auto& reply : replies) {
-    if (reply.is_error()) return troubled("SETSLOT STABLE on " + job_.source.name, reply.text);
-  }
+  if (const auto* wrong = first_error(replies))
+    return troubled("SETSLOT STABLE on " + job_.source.name, wrong->text);
   return ask_for_each(Stage::kBackOutTarget, Side::kTarget, closing_, "STABLE", {});
 }
 
 Step KeyByKey::backed_out_target(const Replies& replies) {
-  for (const auto& reply : replies) {
-    if (reply.is_error()) return troubled("SETSLOT STABLE on " + job_.target.name, reply.text);
-  }
+  if (const auto* wrong = first_error(replies))
+    return troubled("SETSLOT STABLE on " + job_.target.name, wrong->text);
   for_each_slot(SlotSet(closing_), [&](Slot slot) {
     skip(slot, too_big_reason(blocking_bytes_[slot]));
     work_.drain.remove(slot);

@@ -26,9 +26,7 @@ Step KeyByKey::looked_at_target(const Replies& replies) {
 }
 
 Step KeyByKey::looked_at_source(const Replies& replies) {
-  for (const auto& reply : replies) {
-    if (reply.is_error()) return troubled("looking at the source", reply.text);
-  }
+  if (const auto* wrong = first_error(replies)) return troubled("looking at the source", wrong->text);
   TRY(view, own_view(replies[0]));
   source_ = std::move(view);
   for (int database = 1; database < 16; ++database) {

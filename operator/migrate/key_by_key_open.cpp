@@ -63,9 +63,7 @@ Step KeyByKey::open_target() {
   SlotSet opening = work_.closed;
   opening.add(work_.reopen);
   if (opening.empty()) return begin_drain();
-  Ask next{Side::kTarget, {}};
-  for_each_slot(opening,
-                [&](Slot slot) { next.commands.push_back(setslot(slot, "IMPORTING", job_.source.id)); });
+  Ask next{Side::kTarget, setslot_each(opening, "IMPORTING", job_.source.id)};
   for_each_slot(work_.closed, [&](Slot slot) { next.commands.push_back(count_keys(slot)); });
   next.commands.push_back(cluster_nodes());
   next.writes = true;
@@ -74,9 +72,8 @@ Step KeyByKey::open_target() {
 }
 
 Step KeyByKey::opened_target(const Replies& replies) {
-  for (const auto& reply : replies) {
-    if (reply.is_error()) return troubled("SETSLOT IMPORTING on " + job_.target.name, reply.text);
-  }
+  if (const auto* wrong = first_error(replies))
+    return troubled("SETSLOT IMPORTING on " + job_.target.name, wrong->text);
   TRY(view, own_view(replies.back()));
   SlotSet opening = work_.closed, unmarked;
   opening.add(work_.reopen);
@@ -100,9 +97,8 @@ Step KeyByKey::opened_target(const Replies& replies) {
 
 // The mark was ours and the source never sent anybody there: closing it hides nothing that was reachable.
 Step KeyByKey::closed_unused(const Replies& replies) {
-  for (const auto& reply : replies) {
-    if (reply.is_error()) return troubled("SETSLOT STABLE on " + job_.target.name, reply.text);
-  }
+  if (const auto* wrong = first_error(replies))
+    return troubled("SETSLOT STABLE on " + job_.target.name, wrong->text);
   for_each_slot(SlotSet(unused_), [&](Slot slot) {
     skip(slot, fmt::format("{} already holds keys of it without owning it: run a Repair", job_.target.name));
   });
@@ -121,9 +117,8 @@ Step KeyByKey::open_source() {
 }
 
 Step KeyByKey::opened_source(const Replies& replies) {
-  for (const auto& reply : replies) {
-    if (reply.is_error()) return troubled("SETSLOT MIGRATING on " + job_.source.name, reply.text);
-  }
+  if (const auto* wrong = first_error(replies))
+    return troubled("SETSLOT MIGRATING on " + job_.source.name, wrong->text);
   TRY(view, own_view(replies.back()));
   SlotSet unmarked;
   for_each_slot(work_.closed, [&](Slot slot) {

@@ -7,40 +7,26 @@
 
 namespace rebalance::key_by_key {
 
-namespace {
-
-// Before 7.2 each SETSLOT NODE on the target is told to all nodes by a message of its own; each makes them go
-// through all slots (some 50 us) and write nodes.conf. Measured on 7.0: 4 at once keep the clients' p99.9
-// where redis-cli has it, 16 and 64 double it, and none is faster.
-constexpr int kOwnAtOnce = 4;
-
-}  // namespace
-
 Step KeyByKey::confirm() {
-  SlotSet ready = work_.drain, empty;
+  SlotSet ready = work_.drain;
   ready.remove(blocked_);
   if (ready.empty()) return back_out();
-  for_each_slot(ready, [&](Slot slot) {
-    if (empty.size() < kOwnAtOnce) empty.add(slot);
-  });
+  closing_ = first_slots(ready, kOwnAtOnce);
   Ask next{Side::kSource, {{"MULTI"}}};
-  for_each_slot(empty, [&](Slot slot) { next.commands.push_back(count_keys(slot)); });
+  for_each_slot(closing_, [&](Slot slot) { next.commands.push_back(count_keys(slot)); });
   next.commands.insert(next.commands.end(), {{"ROLE"}, {"INFO", "server"}, cluster_nodes(), {"EXEC"}});
   next.ownership = true;
-  closing_ = empty;
   return ask(Stage::kConfirm, std::move(next));
 }
 
 Step KeyByKey::confirmed(const Replies& replies) {
-  for (const auto& reply : replies) {
-    if (reply.is_error()) return troubled("reading the source before its slots are given away", reply.text);
-  }
+  if (const auto* wrong = first_error(replies))
+    return troubled("reading the source before its slots are given away", wrong->text);
   const auto& items = replies.back().items;
   const auto slots = static_cast<std::size_t>(closing_.size());
   if (items.size() != slots + 3) return error(ErrorCode::kInternal, "EXEC answered less than was asked");
-  for (const auto& item : items) {
-    if (item.is_error()) return troubled("reading the source before its slots are given away", item.text);
-  }
+  if (const auto* wrong = first_error(items))
+    return troubled("reading the source before its slots are given away", wrong->text);
   const auto& role = items[slots];
   if (role.items.empty() || role.items[0].text != "master") {
     return error(ErrorCode::kConflict,
@@ -85,9 +71,8 @@ Step KeyByKey::own_target() {
 }
 
 Step KeyByKey::owned_by_target(const Replies& replies) {
-  for (const auto& reply : replies) {
-    if (reply.is_error()) return troubled("SETSLOT NODE on " + job_.target.name, reply.text);
-  }
+  if (const auto* wrong = first_error(replies))
+    return troubled("SETSLOT NODE on " + job_.target.name, wrong->text);
   work_.drain.remove(closing_);
   work_.tell.add(closing_);
   return own_source();

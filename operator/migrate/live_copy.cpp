@@ -65,10 +65,9 @@ Step LiveCopy::stop() {
   stopping_ = true;
   const bool owning =
       stage_ == Stage::kReplicas || stage_ == Stage::kOwnTarget || stage_ == Stage::kOwnSource;
-  const bool looking = stage_ == Stage::kIds || stage_ == Stage::kFence || stage_ == Stage::kLook;
   const bool ending = stage_ == Stage::kLeave || stage_ == Stage::kOwnOthers || stage_ == Stage::kUntrack;
   if (open_.empty() && !ending) return std::nullopt;
-  return owning || looking || ending ? Step(pending_) : close();
+  return owning || looking() || ending ? Step(pending_) : close();
 }
 
 Step LiveCopy::ask(Stage stage, Ask ask) {
@@ -89,7 +88,7 @@ Step LiveCopy::retry(const std::string& why) {
         fmt::format("moving slots {} from {} to {}: gave up after {} tries without progress; the last: {}",
                     todo_.text(), job_.source.name, job_.target.name, tries_, why));
   }
-  return ids(std::min<Millis>(100ms * (1 << (tries_ - 1)), 5s));
+  return ids(back_off(tries_ - 1));
 }
 
 Step LiveCopy::troubled(const std::string& what, const std::string& text) {
@@ -112,9 +111,8 @@ Step LiveCopy::troubled(const std::string& what, const std::string& text) {
 // What is to be taken back is told by the servers, not by what we believe was refused. Where they cannot be
 // asked nothing is: the journal knows the slots.
 Step LiveCopy::give_up(Error error) {
-  const bool looking = stage_ == Stage::kIds || stage_ == Stage::kFence || stage_ == Stage::kLook;
   if (!giving_up_) giving_up_ = std::move(error);
-  if (looking || stage_ == Stage::kLeave || open_.empty()) return std::unexpected(*giving_up_);
+  if (looking() || stage_ == Stage::kLeave || open_.empty()) return std::unexpected(*giving_up_);
   return ids(0ms);
 }
 

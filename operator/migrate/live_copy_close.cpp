@@ -9,30 +9,17 @@ namespace rebalance::live_copy {
 
 // What the source gave becomes the target's; what stays is cleaned; the others are told.
 
-namespace {
-
-// As key by key has it: before 7.2 every SETSLOT NODE on the target is a message to all nodes.
-constexpr int kOwnAtOnce = 4;
-
-}  // namespace
-
 Step LiveCopy::own_target() {
-  closing_ = {};
-  for_each_slot(handed_, [&](Slot slot) {
-    if (closing_.size() < kOwnAtOnce) closing_.add(slot);
-  });
-  Ask next{Side::kTarget, {}};
-  for_each_slot(closing_, [&](Slot slot) { next.commands.push_back(setslot(slot, "NODE", job_.target.id)); });
+  closing_ = first_slots(handed_, kOwnAtOnce);
+  Ask next{Side::kTarget, setslot_each(closing_, "NODE", job_.target.id)};
   next.writes = next.ownership = true;
   return ask(Stage::kOwnTarget, std::move(next));
 }
 
 Step LiveCopy::owned_by_target(const Replies& replies) {
-  for (const auto& reply : replies) {
-    if (reply.is_error()) return troubled("SETSLOT NODE on " + job_.target.name, reply.text);
-  }
-  Ask next{Side::kSource, {}};
-  for_each_slot(closing_, [&](Slot slot) { next.commands.push_back(setslot(slot, "NODE", job_.target.id)); });
+  if (const auto* wrong = first_error(replies))
+    return troubled("SETSLOT NODE on " + job_.target.name, wrong->text);
+  Ask next{Side::kSource, setslot_each(closing_, "NODE", job_.target.id)};
   next.writes = next.ownership = true;
   return ask(Stage::kOwnSource, std::move(next));
 }
@@ -61,9 +48,7 @@ Step LiveCopy::close() {
   todo_.remove(leaving_);
   if (!leaving_.empty()) return clear(Stage::kLeave, leaving_);
   if (untold_.empty()) return end();
-  Ask next{Side::kOthers, {}};
-  for_each_slot(std::exchange(untold_, {}),
-                [&](Slot slot) { next.commands.push_back(setslot(slot, "NODE", job_.target.id)); });
+  Ask next{Side::kOthers, setslot_each(std::exchange(untold_, {}), "NODE", job_.target.id)};
   next.writes = true;
   return ask(Stage::kOwnOthers, std::move(next));
 }

@@ -46,9 +46,7 @@ Step LiveCopy::listed(const Replies& replies) {
 
 Step LiveCopy::open() {
   if (todo_.empty()) return close();
-  Ask next{Side::kTarget, {}};
-  for_each_slot(todo_,
-                [&](Slot slot) { next.commands.push_back(setslot(slot, "IMPORTING", job_.source.id)); });
+  Ask next{Side::kTarget, setslot_each(todo_, "IMPORTING", job_.source.id)};
   next.commands.push_back(cluster_nodes());
   next.writes = true;
   open_.add(todo_);
@@ -56,18 +54,15 @@ Step LiveCopy::open() {
 }
 
 Step LiveCopy::opened(const Replies& replies) {
-  for (const auto& reply : replies) {
-    if (reply.is_error()) return troubled("SETSLOT IMPORTING on " + job_.target.name, reply.text);
-  }
+  if (const auto* wrong = first_error(replies))
+    return troubled("SETSLOT IMPORTING on " + job_.target.name, wrong->text);
   Ask next{Side::kSource, {{"CLIENT", "ID"}, {"SUBSCRIBE", kInvalidations}}};
   next.channel = Channel::kMessages;
   return ask(Stage::kSubscribe, std::move(next));
 }
 
 Step LiveCopy::subscribed(const Replies& replies) {
-  for (const auto& reply : replies) {
-    if (reply.is_error()) return troubled("SUBSCRIBE", reply.text);
-  }
+  if (const auto* wrong = first_error(replies)) return troubled("SUBSCRIBE", wrong->text);
   subscriber_ = std::to_string(replies[0].integer);
   source_ids_.insert(subscriber_);
   Ask next{Side::kSource,

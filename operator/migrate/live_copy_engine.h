@@ -75,6 +75,8 @@ class LiveCopy final : public GroupEngine {
   std::optional<Ask> ids(Millis wait);
   Step got_ids(const Answer& answer);
   Step fenced(const Answer& answer);
+  bool looking() const { return stage_ == Stage::kIds || stage_ == Stage::kFence || stage_ == Stage::kLook; }
+  SlotSet unsettled() const;  // of which a look must tell where they are
   Step look();
   Step looked(const Answer& answer);
   Status sort_slot(Slot slot, std::int64_t source_keys, std::int64_t target_keys);

@@ -6,7 +6,6 @@
 #include "migrate/hand_over.h"
 #include "migrate/live_copy_engine.h"
 #include "redis/key_slot.h"
-#include "redis/parse.h"
 
 namespace rebalance::live_copy {
 
@@ -25,10 +24,8 @@ constexpr Millis kReplicasWithin = 1s;
 constexpr Millis kSourceReplicasWithin = 100ms;  // clients wait on ASK meanwhile
 
 // Who is suspected to be down, in a node's own view.
-std::optional<NodeId> suspected(const Reply& nodes) {
-  const auto view = parse_cluster_nodes(nodes.text);
-  if (!view) return "?";
-  for (const auto& node : view->nodes) {
+std::optional<NodeId> suspected(const NodeView& view) {
+  for (const auto& node : view.nodes) {
     if (node.pfail || node.fail) return node.id;
   }
   return std::nullopt;
@@ -116,9 +113,7 @@ Step LiveCopy::watch(const std::vector<std::string>& names, bool afresh) {
 
 // Watched first and listed then: what is listed and watched is there until EXEC, or EXEC is refused.
 Step LiveCopy::watched(const Replies& replies) {
-  for (const auto& reply : replies) {
-    if (reply.is_error()) return troubled("WATCH", reply.text);
-  }
+  if (const auto* wrong = first_error(replies)) return troubled("WATCH", wrong->text);
   portion_.listed.clear();
   std::vector<std::string> fresh;
   auto next = replies.size() - static_cast<std::size_t>(portion_.slots.size());
@@ -179,10 +174,9 @@ Step LiveCopy::ready(Millis wait) {
 }
 
 Step LiveCopy::checked(const Replies& replies) {
-  for (const auto& reply : replies) {
-    if (reply.is_error()) return troubled("asking the target before the hand-over", reply.text);
-  }
-  const auto& nodes = replies[static_cast<std::size_t>(portion_.slots.size())];
+  if (const auto* wrong = first_error(replies))
+    return troubled("asking the target before the hand-over", wrong->text);
+  TRY(nodes, nodes_view(replies[static_cast<std::size_t>(portion_.slots.size())]));
   TRY(view, own_view(nodes));
   bool marked = view.role == Role::kPrimary;
   for_each_slot(portion_.slots, [&](Slot slot) {

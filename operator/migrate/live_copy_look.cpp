@@ -50,19 +50,21 @@ Step LiveCopy::got_ids(const Answer& answer) {
 
 Step LiveCopy::fenced(const Answer& answer) {
   for (const auto* side : {&answer.replies, &answer.beside[0]}) {
-    for (const auto& reply : *side) {
-      if (reply.is_error()) return troubled("CLIENT KILL", reply.text);
-    }
+    if (const auto* wrong = first_error(*side)) return troubled("CLIENT KILL", wrong->text);
   }
   return look();
 }
 
-Step LiveCopy::look() {
-  std::vector<Command> commands{cluster_nodes()};
+SlotSet LiveCopy::unsettled() const {
   SlotSet slots = todo_;
   slots.add(handed_);
   slots.add(leaving_);
-  for_each_slot(slots, [&](Slot slot) { commands.push_back(count_keys(slot)); });
+  return slots;
+}
+
+Step LiveCopy::look() {
+  std::vector<Command> commands{cluster_nodes()};
+  for_each_slot(unsettled(), [&](Slot slot) { commands.push_back(count_keys(slot)); });
   Ask next{Side::kSource, commands};
   next.beside.push_back({Side::kTarget, Channel::kData, std::move(commands)});
   return ask(Stage::kLook, std::move(next));
@@ -71,9 +73,7 @@ Step LiveCopy::look() {
 Step LiveCopy::looked(const Answer& answer) {
   const auto &source = answer.replies, &target = answer.beside[0];
   for (const auto* side : {&source, &target}) {
-    for (const auto& reply : *side) {
-      if (reply.is_error()) return troubled("looking at both nodes", reply.text);
-    }
+    if (const auto* wrong = first_error(*side)) return troubled("looking at both nodes", wrong->text);
   }
   TRY(source_view, own_view(source[0]));
   TRY(target_view, own_view(target[0]));
@@ -83,13 +83,10 @@ Step LiveCopy::looked(const Answer& answer) {
     return error(ErrorCode::kConflict,
                  fmt::format("{} is no primary any more: it failed over", job_.target.name));
   }
-  SlotSet slots = todo_;
-  slots.add(handed_);
-  slots.add(leaving_);
   staged_slots_ = {};
   std::size_t next = 1;
   Status sorted;
-  for_each_slot(slots, [&](Slot slot) {
+  for_each_slot(unsettled(), [&](Slot slot) {
     if (sorted) sorted = sort_slot(slot, source[next].integer, target[next].integer);
     ++next;
   });

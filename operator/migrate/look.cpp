@@ -95,8 +95,8 @@ Result<NodeSaid> ask_node(NodeLink& link, const SlotSet& counted, bool everythin
   const std::vector<Command> nodes{cluster_nodes()};
   TRY(replies, link.send(nodes, 5s));
   NodeSaid said;
-  TRY(own, own_view(replies.front()));
-  TRY(view, parse_cluster_nodes(replies.front().text));
+  TRY(view, nodes_view(replies.front()));
+  TRY(own, own_view(view));
   said.own = std::move(own);
   said.id = link.member().id;
   said.run_id = link.run_id();

@@ -55,9 +55,7 @@ Step Merge::step(const Event& event) {
     if (trouble->meaning == Failure::kBusyKey) return error(ErrorCode::kConflict, trouble->text);
     return retry(trouble->text);
   }
-  for (const auto& reply : answer.replies) {
-    if (reply.is_error()) return retry(reply.text);
-  }
+  if (const auto* wrong = first_error(answer.replies)) return retry(wrong->text);
   if (stage_ == Stage::kList) {
     TRY_OK(keys_.take(answer.replies));
     if (auto next = keys_.next()) return next;
@@ -108,8 +106,7 @@ Step Merge::work_on() {
 
 Step Merge::close() {
   stage_ = Stage::kClose;
-  Ask ask{Side::kSource, {}};
-  for_each_slot(open_, [&](Slot slot) { ask.commands.push_back(setslot_stable(slot)); });
+  Ask ask{Side::kSource, setslot_stable_each(open_)};
   ask.writes = true;
   return ask;
 }
@@ -120,7 +117,7 @@ Step Merge::retry(const std::string& text) {
   const auto meaning = classify(text);
   const bool passes = meaning == Failure::kTransient || meaning == Failure::kUnknown ||
                       meaning == Failure::kAtomicTask || meaning == Failure::kMoved;
-  if (passes && ++tries_ <= job_.attempts) return open(std::min<Millis>(100ms * (1 << tries_), 5s));
+  if (passes && ++tries_ <= job_.attempts) return open(back_off(tries_));
   return error(ErrorCode::kConflict,
                fmt::format("bringing keys of slots {} from {} to their owner {}: {}", job_.slots.text(),
                            job_.source.name, job_.target.name, text));

@@ -109,8 +109,8 @@ Result<Connection*> NodeLink::over(Channel channel) {
 }
 
 Result<std::map<Slot, Bytes>> NodeLink::biggest_keys(const SlotSet& slots, Bytes threshold) {
-  if (!connected()) return error(ErrorCode::kUnavailable, fmt::format("{} is not connected", where(member_)));
-  TRY(keys, find_big_keys(*connection_, slots, threshold));
+  TRY(connection, over(Channel::kData));
+  TRY(keys, find_big_keys(*connection, slots, threshold));
   std::map<Slot, Bytes> biggest;
   for (const auto& key : keys) biggest[key.slot] = std::max(biggest[key.slot], key.bytes);
   return biggest;

@@ -257,7 +257,7 @@ Status RepairRun::tell(const NodeId& node, std::vector<Command> commands) {
     }
     if (again.empty()) return {};
     commands = std::move(again);
-    wait_for(stop_, std::min<Millis>(100ms * (1 << tries), 5s));
+    wait_for(stop_, back_off(tries));
   }
 }
 

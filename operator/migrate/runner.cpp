@@ -36,7 +36,8 @@ class BatchRun {
 
  private:
   Status move_all();
-  Status find_big_keys(Engine engine, const SlotSet& slots);
+  Status move_groups(const std::vector<Group>& groups);
+  Status find_big_keys(const SlotSet& slots);
   std::vector<Group> groups() const;
   std::vector<Group> pieces(Engine engine, const SlotSet& slots) const;
   int most_slots(Engine engine) const;
@@ -78,13 +79,15 @@ BatchResult BatchRun::run() {
 
 Status BatchRun::move_all() {
   TRY_OK(pair_.connect());
-  TRY_OK(find_big_keys(job_.engine, job_.batch.slots));
-  for (const auto& group : groups()) {
-    if (stop_.stop_requested()) return {};
-    TRY_OK(move_group(group));
-  }
-  TRY_OK(find_big_keys(Engine::kKeyByKey, unfit_));
-  for (const auto& group : pieces(Engine::kKeyByKey, SlotSet(unfit_))) {
+  if (job_.engine == Engine::kKeyByKey) TRY_OK(find_big_keys(job_.batch.slots));
+  TRY_OK(move_groups(groups()));
+  if (unfit_.empty() || stop_.stop_requested()) return {};
+  TRY_OK(find_big_keys(unfit_));
+  return move_groups(pieces(Engine::kKeyByKey, unfit_));
+}
+
+Status BatchRun::move_groups(const std::vector<Group>& groups) {
+  for (const auto& group : groups) {
     if (stop_.stop_requested()) return {};
     TRY_OK(move_group(group));
   }
@@ -92,8 +95,7 @@ Status BatchRun::move_all() {
 }
 
 // Half of what key by key refuses: the pair may turn out slower than it looks now.
-Status BatchRun::find_big_keys(Engine engine, const SlotSet& slots) {
-  if (engine != Engine::kKeyByKey || slots.empty()) return {};
+Status BatchRun::find_big_keys(const SlotSet& slots) {
   TRY(biggest, pair_.big_keys_of_long_slots(slots, pace_.bytes_within(job_.options.node_timeout / 4)));
   biggest_ = std::move(biggest);
   return {};

@@ -18,10 +18,29 @@ Command list_keys(Slot slot, std::int64_t limit) {
 }
 Command cluster_nodes() { return {"CLUSTER", "NODES"}; }
 
+std::vector<Command> setslot_each(const SlotSet& slots, const char* state, const NodeId& node) {
+  std::vector<Command> commands;
+  for_each_slot(slots, [&](Slot slot) { commands.push_back(setslot(slot, state, node)); });
+  return commands;
+}
+
+std::vector<Command> setslot_stable_each(const SlotSet& slots) {
+  std::vector<Command> commands;
+  for_each_slot(slots, [&](Slot slot) { commands.push_back(setslot_stable(slot)); });
+  return commands;
+}
+
+Result<NodeView> nodes_view(const Reply& reply) {
+  if (!reply.is_error()) return parse_cluster_nodes(reply.text);
+  return error(ErrorCode::kRefused, fmt::format("CLUSTER NODES answered \"{}\"", reply.text));
+}
+
 Result<OwnView> own_view(const Reply& reply) {
-  if (reply.is_error())
-    return error(ErrorCode::kRefused, fmt::format("CLUSTER NODES answered \"{}\"", reply.text));
-  TRY(all, parse_cluster_nodes(reply.text));
+  TRY(all, nodes_view(reply));
+  return own_view(all);
+}
+
+Result<OwnView> own_view(const NodeView& all) {
   const auto own = std::ranges::find(all.nodes, true, &Gossip::myself);
   if (own == all.nodes.end())
     return error(ErrorCode::kInternal, "CLUSTER NODES has no line of the node itself");

@@ -1,21 +1,16 @@
 #include "migrate/staged_keys.h"
 
 #include <algorithm>
-#include <cstdlib>
 #include <utility>
 
 #include "migrate/classify.h"
+#include "migrate/expiry.h"
 
 namespace rebalance {
 namespace {
 
 // A DUMP ends with two bytes of version and eight of CRC-64.
 constexpr std::size_t kCheckBytes = 8;
-
-std::int64_t millis_of(const Reply& time) {
-  if (time.items.size() != 2) return 0;
-  return std::atoll(time.items[0].text.c_str()) * 1000 + std::atoll(time.items[1].text.c_str()) / 1000;
-}
 
 }  // namespace
 
@@ -148,7 +143,7 @@ std::optional<Trouble> StagedKeys::take_reads(const std::vector<Reply>& replies)
   std::size_t next = 0;
   for (auto& name : reading_) {
     const auto& expiry = replies[next++];
-    const std::int64_t since = tells_expiry_ ? 0 : millis_of(replies[next++]);
+    const std::int64_t since = tells_expiry_ ? 0 : unix_millis(replies[next++]);
     const auto& dump = replies[next++];
     for (const auto* reply : {&expiry, &dump}) {
       if (reply->is_error()) return Trouble{classify(reply->text), reply->text};
@@ -172,9 +167,7 @@ std::optional<Trouble> StagedKeys::take_reads(const std::vector<Reply>& replies)
 }
 
 std::optional<Trouble> StagedKeys::take_writes(const std::vector<Reply>& replies) const {
-  for (const auto& reply : replies) {
-    if (reply.is_error()) return Trouble{classify(reply.text), reply.text};
-  }
+  if (const auto* wrong = first_error(replies)) return Trouble{classify(wrong->text), wrong->text};
   return std::nullopt;
 }
 

@@ -10,6 +10,7 @@
 #include "migrate/classify.h"
 #include "migrate/slot_commands.h"
 #include "redis/key_slot.h"
+#include "redis/parse.h"
 
 namespace rebalance {
 namespace {
@@ -20,20 +21,12 @@ using Step = Result<std::optional<Ask>>;
 constexpr std::int64_t kKeysAtOnce = 5000;  // of a slot
 constexpr int kSlotsAtOnce = 16;
 
-std::string field(std::string_view line, std::string_view name) {
-  while (!line.empty()) {
-    auto item = cut(line, ' ');
-    if (cut(item, '=') == name) return std::string(item);
-  }
-  return {};
-}
-
 // CLIENT KILL of every connection that carries the same name as the one with this id.
 std::vector<Command> ends_of_namesakes(std::string_view client_list, const std::string& own) {
   std::map<std::string, std::string> names;
   while (!client_list.empty()) {
     const auto line = cut(client_list, '\n');
-    names[field(line, "id")] = field(line, "name");
+    names[std::string(client_field(line, "id"))] = client_field(line, "name");
   }
   std::vector<Command> commands;
   for (const auto& [id, name] : names) {
@@ -86,13 +79,9 @@ Step Unstage::step(const Event& event) {
   if (std::holds_alternative<StopAsked>(event)) return std::nullopt;
   if (const auto* unknown = std::get_if<OutcomeUnknown>(&event)) return retry(unknown->why);
   const auto& answer = std::get<Answer>(event);
-  for (const auto& reply : answer.replies) {
-    if (reply.is_error()) return retry(reply.text);
-  }
+  if (const auto* wrong = first_error(answer.replies)) return retry(wrong->text);
   for (const auto& part : answer.beside) {
-    for (const auto& reply : part) {
-      if (reply.is_error()) return retry(reply.text);
-    }
+    if (const auto* wrong = first_error(part)) return retry(wrong->text);
   }
   return answered(answer);
 }
@@ -159,13 +148,8 @@ Step Unstage::looked(const Answer& answer) {
 // The mark first: without it the target serves none of these keys.
 Step Unstage::list() {
   if (todo_.empty()) return end();
-  now_ = {};
-  for_each_slot(todo_, [&](Slot slot) {
-    if (now_.size() < kSlotsAtOnce) now_.add(slot);
-  });
-  Ask next{Side::kTarget, {}};
-  for_each_slot(now_,
-                [&](Slot slot) { next.commands.push_back(setslot(slot, "IMPORTING", job_.source.id)); });
+  now_ = first_slots(todo_, kSlotsAtOnce);
+  Ask next{Side::kTarget, setslot_each(now_, "IMPORTING", job_.source.id)};
   for_each_slot(now_, [&](Slot slot) { next.commands.push_back(list_keys(slot, kKeysAtOnce)); });
   next.writes = next.clears = true;
   return ask(Stage::kList, std::move(next));
@@ -220,8 +204,7 @@ Step Unstage::close() {
   now_.remove(stuck_);
   todo_.remove(stuck_);
   if (now_.empty()) return list();
-  Ask next{Side::kTarget, {}};
-  for_each_slot(now_, [&](Slot slot) { next.commands.push_back(setslot_stable(slot)); });
+  Ask next{Side::kTarget, setslot_stable_each(now_)};
   next.writes = next.clears = true;
   return ask(Stage::kClose, std::move(next));
 }
@@ -242,7 +225,7 @@ Step Unstage::retry(const std::string& why) {
   const auto meaning = classify(why);
   const bool server_says_no = meaning == Failure::kFatal && stage_ != Stage::kClients && tries_ > 0;
   if (!server_says_no && meaning != Failure::kCredentials && ++tries_ <= job_.attempts)
-    return clients(std::min<Millis>(100ms * (1 << tries_), 5s));
+    return clients(back_off(tries_));
   return error(ErrorCode::kConflict, fmt::format("removing copies of slots {} from {}: {}", job_.slots.text(),
                                                  job_.target.name, why));
 }

@@ -12,20 +12,13 @@
 
 #include "base/clock.h"
 #include "base/text.h"
+#include "redis/parse.h"
 
 namespace rebalance {
 namespace {
 
 constexpr std::string_view kPrefix = "redis-rebalance:";
 constexpr Millis kGoneWithin{2000};
-
-std::string_view field(std::string_view line, std::string_view name) {
-  while (!line.empty()) {
-    auto item = cut(line, ' ');
-    if (cut(item, '=') == name) return item;
-  }
-  return {};
-}
 
 std::string fitting(std::string holder) {
   for (auto& c : holder) {
@@ -121,10 +114,10 @@ std::vector<ClaimedClient> claimed_clients(std::size_t node, std::string_view cl
   while (!client_list.empty()) {
     const auto line = cut(client_list, '\n');
     if (line.find(kPrefix) == std::string_view::npos) continue;
-    auto name = ClaimName::parse(field(line, "name"));
+    auto name = ClaimName::parse(client_field(line, "name"));
     if (!name) continue;
-    found.push_back({node, std::string(field(line, "id")), std::move(*name),
-                     whole_number<int>(field(line, "idle")).value_or(0)});
+    found.push_back({node, std::string(client_field(line, "id")), std::move(*name),
+                     whole_number<int>(client_field(line, "idle")).value_or(0)});
   }
   return found;
 }

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <atomic>
 #include <iterator>
+#include <span>
 #include <thread>
 #include <utility>
 
@@ -64,6 +65,11 @@ const std::vector<LiveRight>& live_rights() {
   return rights;
 }
 
+bool may_copy_live(const Version& version) {
+  const std::pair minor{version.major, version.minor};
+  return version.kind == ServerKind::kRedis && minor >= std::pair(6, 2) && minor < std::pair(8, 4);
+}
+
 class Look {
  public:
   Look(Connection& connection, PodName pod) : connection_(connection) { node_.pod = std::move(pod); }
@@ -75,7 +81,6 @@ class Look {
     read_server(Info(std::move(replies[kInfo].text)));
     read_config(replies);
     TRY_OK(ask_more());
-    TRY_OK(ask_live_rights());
     return std::move(node_);
   }
 
@@ -162,10 +167,22 @@ class Look {
     node_.allow_replica_migration = value(kReplicaMigration, "cluster-allow-replica-migration") != "no";
   }
 
+  // In one round trip: every look pays for it.
   Status ask_more() {
-    const auto questions = later_questions(node_.version);
+    const auto later = later_questions(node_.version);
+    auto questions = later;
+    if (may_copy_live(node_.version)) {
+      for (const auto& each : live_rights()) questions.push_back(each.question);
+    }
     if (questions.empty()) return {};
     TRY(replies, connection_.pipeline(questions));
+    const std::span all(replies);
+    read_more(later, all.first(later.size()));
+    read_live_rights(all.subspan(later.size()));
+    return {};
+  }
+
+  void read_more(const std::vector<Args>& questions, std::span<const Reply> replies) {
     for (std::size_t i = 0; i < replies.size(); ++i) {
       const std::string command = fmt::format("{}", fmt::join(questions[i], " "));
       const std::string right = fmt::format("+{}|{}", questions[i][0], questions[i][1]);
@@ -178,21 +195,13 @@ class Look {
         node_.atomic_tasks = count_atomic_tasks(replies[i]);
       }
     }
-    return {};
   }
 
-  Status ask_live_rights() {
-    const std::pair minor{node_.version.major, node_.version.minor};
-    const bool among = minor >= std::pair(6, 2) && minor < std::pair(8, 4);
-    if (node_.version.kind != ServerKind::kRedis || !among) return {};
-    std::vector<Args> questions;
-    for (const auto& each : live_rights()) questions.push_back(each.question);
-    TRY(replies, connection_.pipeline(questions));
+  void read_live_rights(std::span<const Reply> replies) {
     for (std::size_t i = 0; i < replies.size(); ++i) {
       if (!replies[i].is_error("NOPERM")) continue;
       node_.live_denied += (node_.live_denied.empty() ? "" : " ") + std::string(live_rights()[i].right);
     }
-    return {};
   }
 
   void cannot_read(const std::string& command, const std::string& why, const std::string& right) {

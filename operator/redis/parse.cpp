@@ -163,6 +163,14 @@ std::string_view inner_field(std::string_view text, std::string_view name) {
   return {};
 }
 
+std::string_view client_field(std::string_view line, std::string_view name) {
+  while (!line.empty()) {
+    auto item = cut(line, ' ');
+    if (cut(item, '=') == name) return item;
+  }
+  return {};
+}
+
 Version parse_version(const Info& info) {
   Version version;
   auto text = info.text("redis_version");

@@ -44,6 +44,9 @@ class Info {
 // "a=1,b=2" -> the value of `name`; empty when it is not there.
 std::string_view inner_field(std::string_view text, std::string_view name);
 
+// Of a line of CLIENT LIST, "id=3 addr=127.0.0.1:1 name=x": the value of `name`; empty when it is not there.
+std::string_view client_field(std::string_view line, std::string_view name);
+
 Version parse_version(const Info& info);  // Valkey says redis_version 7.2.4 and its own in valkey_version
 MemoryReading parse_memory(const Info& info);  // sections memory and stats
 std::vector<ReplicaLink> parse_replicas(const Info& info);

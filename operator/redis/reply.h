@@ -1,7 +1,9 @@
 // What a server answers (RESP2), as a plain value. Text may hold any byte.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -36,5 +38,10 @@ struct Reply {
 
   bool operator==(const Reply&) const = default;
 };
+
+inline const Reply* first_error(std::span<const Reply> replies) {  // nullptr: there is none
+  const auto found = std::ranges::find_if(replies, [](const Reply& reply) { return reply.is_error(); });
+  return found == replies.end() ? nullptr : &*found;
+}
 
 }  // namespace rebalance

@@ -64,8 +64,6 @@ INSTANTIATE_TEST_SUITE_P(Versions, LiveCopy, testing::ValuesIn(live_versions()),
                          rig::version_name<testing::TestParamInfo<rig::ServerVersion>>);
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(LiveCopy);
 
-std::string why(const BatchResult& result) { return result.error ? result.error->message : ""; }
-
 TEST_P(LiveCopy, MovesEveryKindOfKeyWithItsTimeToLive) {
   rig::TestCluster cluster(GetParam(), {.primaries = 2, .replicas = 1, .server = {.aof = true}});
   rig::fill(cluster.seed(), {.keys = 4000});
@@ -95,11 +93,7 @@ TEST_P(LiveCopy, LosesNothingThatIsWrittenMeanwhileAndHardlyAsks) {
   const auto result = run(batch);
   EXPECT_EQ(why(result), "");
   EXPECT_EQ(result.done.size(), 2000);
-  const auto report = writer.stop();
-  EXPECT_GT(report.acknowledged, 0);
-  const auto verdict = writer.verify();
-  EXPECT_EQ(verdict.lost, 0) << verdict.examples;
-  EXPECT_EQ(verdict.phantom, 0) << verdict.examples;
+  const auto report = expect_nothing_lost(writer);
   std::cout << report.acknowledged << " acknowledged, " << report.ask << " ASK, " << report.try_again
             << " TRYAGAIN, " << result.retries << " refused hand-overs\n";
   EXPECT_LT(report.ask, 100);
@@ -117,10 +111,7 @@ TEST_P(LiveCopy, HotKeysMoveOrStayAndLoseNothing) {
   EXPECT_EQ(why(result), "");
   EXPECT_EQ(result.done.size() + static_cast<int>(result.skipped.size()), 8191);
   for (const auto& skipped : result.skipped) EXPECT_THAT(skipped.reason, HasSubstr("TooHot"));
-  writer.stop();
-  const auto verdict = writer.verify();
-  EXPECT_EQ(verdict.lost, 0) << verdict.examples;
-  EXPECT_EQ(verdict.phantom, 0) << verdict.examples;
+  expect_nothing_lost(writer);
   EXPECT_TRUE(cluster.check().clean) << cluster.check().text;
   std::cout << result.skipped.size() << " too hot, " << result.retries << " refused hand-overs\n";
 }
@@ -314,10 +305,7 @@ TEST_P(LiveCopy, ConnectionsThatAreKilledCostNothing) {
   const auto result = run(batch);
   EXPECT_EQ(why(result), "");
   EXPECT_EQ(result.done, range(0, 499));
-  writer.stop();
-  const auto verdict = writer.verify();
-  EXPECT_EQ(verdict.lost, 0) << verdict.examples;
-  EXPECT_EQ(verdict.phantom, 0) << verdict.examples;
+  expect_nothing_lost(writer);
   EXPECT_TRUE(cluster.check().clean) << cluster.check().text;
 }
 

@@ -5,6 +5,7 @@
 #include "rig/fill.h"
 #include "rig/writer.h"
 #include "servers/migrate_rig.h"
+#include "servers/run_rig.h"
 
 namespace rebalance {
 namespace {
@@ -19,8 +20,6 @@ class Migrate : public testing::TestWithParam<rig::ServerVersion> {
 
 INSTANTIATE_TEST_SUITE_P(Versions, Migrate, testing::ValuesIn(rig::installed_versions()),
                          rig::version_name<testing::TestParamInfo<rig::ServerVersion>>);
-
-std::string why(const BatchResult& result) { return result.error ? result.error->message : ""; }
 
 TEST_P(Migrate, MovesEveryKindOfKeyWithItsTimeToLive) {
   rig::TestCluster cluster(GetParam(), {.primaries = 2, .replicas = 1});
@@ -90,11 +89,7 @@ TEST_P(Migrate, LosesNothingThatIsWrittenMeanwhile) {
   const auto result = run(job(cluster, 0, 2, range(0, 1999)));
   EXPECT_EQ(why(result), "");
   EXPECT_EQ(result.done.size(), 2000);
-  const auto report = writer.stop();
-  EXPECT_GT(report.acknowledged, 0);
-  const auto verdict = writer.verify();
-  EXPECT_EQ(verdict.lost, 0) << verdict.examples;
-  EXPECT_EQ(verdict.phantom, 0) << verdict.examples;
+  expect_nothing_lost(writer);
   EXPECT_TRUE(cluster.check().clean) << cluster.check().text;
 }
 

@@ -102,6 +102,8 @@ inline BatchJob job(const rig::TestCluster& cluster, int source, int target, con
   return job;
 }
 
+inline std::string why(const BatchResult& result) { return result.error ? result.error->message : ""; }
+
 inline SlotSet slots(const std::string& text) { return SlotSet::parse(text).value(); }
 
 inline SlotSet range(int first, int last) {

@@ -200,7 +200,7 @@ inline void expect_same_data(const rig::ClusterDigest& before, const rig::Cluste
 }
 
 // 0 lost, 0 phantom; the figures stand in the test's output.
-inline void expect_nothing_lost(rig::Writer& writer) {
+inline rig::WriterReport expect_nothing_lost(rig::Writer& writer) {
   const auto report = writer.stop();
   const auto verdict = writer.verify();
   std::cout << "writer: " << report.acknowledged << " acknowledged, " << report.refused << " refused, "
@@ -208,6 +208,7 @@ inline void expect_nothing_lost(rig::Writer& writer) {
   EXPECT_GT(report.acknowledged, 0) << report.last_error;
   EXPECT_EQ(verdict.lost, 0) << verdict.examples;
   EXPECT_EQ(verdict.phantom, 0) << verdict.examples;
+  return report;
 }
 
 }  // namespace rebalance
