@@ -334,19 +334,6 @@ Result<Finding> read_finding(const YamlNode& in, const std::string& source) {
   return finding;
 }
 
-Status read_big_keys(const YamlNode& in, const std::string& source, World& world) {
-  for (const auto& [name, node] : in.members) {
-    const auto slot = SlotSet::parse(name);
-    const auto bytes = parse_quantity(node.text);
-    if (!slot || slot->size() != 1 || !bytes) {
-      return invalid_input(fmt::format(
-          "{}:{}: bigKeys has a slot and the bytes of its biggest key, as in 93: 12Mi", source, node.line));
-    }
-    world.big_keys[slot->ranges().front().first] = *bytes;
-  }
-  return {};
-}
-
 }  // namespace
 
 std::string world_yaml(const World& world) {
@@ -354,9 +341,6 @@ std::string world_yaml(const World& world) {
   out += fmt::format("kind: ObservedWorld\nformat: {}\nnodes:\n", kFormat);
   for (const auto& node : world.nodes) put_node(out, node, world);
   put_findings(out, world.findings);
-  if (!world.big_keys.empty()) out += "bigKeys:\n";
-  for (const auto& [slot, bytes] : world.big_keys)
-    out += fmt::format("  {}: {}\n", slot, quantity_text(bytes));
   put_sizes(out, world.sizes);
   return out;
 }
@@ -371,7 +355,7 @@ Result<World> read_world(const std::string& text, const std::string& source) {
   fields.text("kind", kind);
   fields.integer("format", format);
   const auto *nodes = fields.take("nodes"), *findings = fields.take("findings");
-  const auto *big_keys = fields.take("bigKeys"), *sizes = fields.take("sizes");
+  const auto* sizes = fields.take("sizes");
   if (kind != "ObservedWorld" || format != kFormat) {
     return invalid_input(
         fmt::format("{}: is no ObservedWorld of format {}: `plan --save FILE` writes one", source, kFormat));
@@ -380,7 +364,6 @@ Result<World> read_world(const std::string& text, const std::string& source) {
   World world;
   if (nodes != nullptr) TRY_OK(read_nodes(*nodes, source, world));
   if (sizes != nullptr) TRY_OK(read_sizes(*sizes, source, world.sizes));
-  if (big_keys != nullptr) TRY_OK(read_big_keys(*big_keys, source, world));
   if (findings == nullptr) return world;
   for (const auto& item : findings->items) {
     TRY(finding, read_finding(item, source));

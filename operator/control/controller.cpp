@@ -218,7 +218,7 @@ void Controller::tell_changes(const Decision& decision) {
 
 void Controller::act(const Action& action) {
   std::visit(Overloaded{[&](const TakeClaim&) { take_claim(); },
-                        [&](const StartBatch& start) { start_batch(start.batch); },
+                        [&](const StartBatch& start) { start_batch(start); },
                         [&](const StopBatches&) { executor_.stop_all(); },
                         [&](const RepairOpen& repair_open) { repair(repair_open.whole_cluster); },
                         [&](const FindBigKeys&) { find_big_keys(); }},
@@ -256,7 +256,8 @@ void Controller::take_claim() {
   if (!waiting_for_claim_) waiting_for_claim_ = BootClock::now();
 }
 
-void Controller::start_batch(const Batch& batch) {
+void Controller::start_batch(const StartBatch& start) {
+  const Batch& batch = start.batch;
   BatchJob job;
   job.batch = batch;
   for (const auto& node : cluster_.nodes) {
@@ -271,6 +272,7 @@ void Controller::start_batch(const Batch& batch) {
   }
   job.engine = status_.plan->engine_of(batch);
   job.options = runner_options(resource_.spec, world_, *status_.plan, batch);
+  job.options.key_room = start.key_room;
   tally_.written(BootClock::now());
   executor_.start(std::move(job));
 }

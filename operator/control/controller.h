@@ -37,7 +37,7 @@ class Controller {
   void act(const Action& action);
   Result<std::unique_ptr<ClaimKeeper>> claim_all();
   void take_claim();
-  void start_batch(const Batch& batch);
+  void start_batch(const StartBatch& start);
   void find_big_keys();
   void repair(bool whole_cluster);
   Status keep_record();

@@ -8,10 +8,11 @@
 // that it lost a slot deletes what it still holds of it.
 //
 // A slot is opened only when the target holds no key of it, and only when no key seen in it would stall the
-// source too long. One that is found too big only afterwards closes the slot again; if keys of the slot are
-// on the target by then it moves all the same, unless its stall alone could end in a failover. Without
-// REPLACE first. A key that is on both sides is overwritten on the target when both DUMPs are equal, or when
-// it must be our own copy: `proven` (opened by us in this very life of the source); else the group stops.
+// source too long or has no room in memory while it travels. One that is found too big only afterwards closes
+// the slot again; if keys of the slot are on the target by then it moves all the same, unless its stall alone
+// could end in a failover. Without REPLACE first. A key that is on both sides is overwritten on the target
+// when both DUMPs are equal, or when it must be our own copy: `proven` (opened by us in this very life of the
+// source); else the group stops.
 #pragma once
 
 #include <map>
@@ -49,6 +50,7 @@ struct GroupJob {
   int attempts = 6;
   // The biggest keys of slots with too many to be listed at once, of what could stall the source.
   std::map<Slot, Bytes> biggest;
+  Bytes key_room = INT64_MAX;  // a bigger key has no room for its buffers on one of the pods
 };
 
 // `pace` is what the pair's keys taught so far; it must outlive the engine.

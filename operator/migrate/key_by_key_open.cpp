@@ -1,17 +1,12 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "migrate/key_by_key_engine.h"
 
 namespace rebalance::key_by_key {
 
 // Sizes first: a slot with a key that may not move is not opened.
-
-namespace {
-
-constexpr Bytes kLargestDump =
-    512 * kMiB;  // proto-max-bulk-len's default: a longer argument breaks the connection
-
-}  // namespace
 
 Step KeyByKey::scan() {
   std::map<Slot, std::int64_t> limits;
@@ -40,10 +35,17 @@ void KeyByKey::leave_closed(Slot slot, Bytes biggest) {
 // A node is taken for dead after its whole time-out without an answer.
 bool KeyByKey::too_big(Slot slot, Bytes bytes) const {
   const auto limit = forward_.contains(slot) ? job_.node_timeout * 3 / 4 : job_.node_timeout / 2;
-  return bytes > kLargestDump || pace_.stall(bytes) >= limit;
+  return bytes > std::min(kLargestPayload, job_.key_room) || pace_.stall(bytes) >= limit;
 }
 
 std::string KeyByKey::too_big_reason(Bytes bytes) const {
+  if (bytes > job_.key_room) {
+    return fmt::format(
+        "a key of {} has no room while it travels: its buffers on {} and {} (and replicas) must fit below "
+        "their "
+        "limits, which they do for a key of {}: the slot stays until a limit is raised",
+        human_bytes(bytes), job_.source.name, job_.target.name, human_bytes(job_.key_room));
+  }
   return fmt::format(
       "a key of {} would stall {} for about {:.1f} s, too near to cluster-node-timeout ({:.0f} s): the slot "
       "stays",

@@ -96,7 +96,8 @@ Status BatchRun::move_groups(const std::vector<Group>& groups) {
 
 // Half of what key by key refuses: the pair may turn out slower than it looks now.
 Status BatchRun::find_big_keys(const SlotSet& slots) {
-  TRY(biggest, pair_.big_keys_of_long_slots(slots, pace_.bytes_within(job_.options.node_timeout / 4)));
+  const auto threshold = std::min(pace_.bytes_within(job_.options.node_timeout / 4), job_.options.key_room);
+  TRY(biggest, pair_.big_keys_of_long_slots(slots, threshold));
   biggest_ = std::move(biggest);
   return {};
 }
@@ -196,7 +197,7 @@ Result<std::unique_ptr<GroupEngine>> BatchRun::engine_for(const Group& group) {
   const auto adopted = group.adopted ? group.slots : SlotSet();
   const auto proven = group.proven ? group.slots : SlotSet();
   return make_key_by_key({pair_.source(), pair_.target(), std::move(to), group.slots, adopted, proven,
-                          job_.options.node_timeout, job_.options.attempts, biggest_},
+                          job_.options.node_timeout, job_.options.attempts, biggest_, job_.options.key_room},
                          pace_);
 }
 

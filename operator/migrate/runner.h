@@ -65,6 +65,7 @@ struct RunnerOptions {
   std::optional<Bytes> max_bytes_per_second;
   Millis agreement{30000};     // all nodes must agree within this after the last group
   Millis node_timeout{15000};  // cluster-node-timeout: no key may stall a node for half of it
+  Bytes key_room = INT64_MAX;  // the biggest key that the pods' memory lets travel whole
   // Of live copy: the longest that one key may keep a server from its clients, the longest pause of all
   // writes, and how many replicas of the two ends must know before a hand-over's two steps (WAIT).
   Millis latency{50}, write_pause{100};

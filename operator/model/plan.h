@@ -16,6 +16,9 @@ const char* engine_name(Engine engine);  // "KeyByKey", ...
 std::optional<Engine> engine_of_name(std::string_view name);
 bool is_atomic(Engine engine);
 
+// proto-max-bulk-len's default: a longer argument breaks the connection.
+inline constexpr Bytes kLargestPayload = 512 * kMiB;
+
 // Slots that go from one primary to another in one go; the unit of the memory gate.
 struct Batch {
   int index = 0;  // position in the plan, from 0

@@ -41,9 +41,8 @@ struct WorldNode {
 };
 
 struct World {
-  std::vector<WorldNode> nodes;    // sorted by id
-  SlotSizes sizes;                 // of the whole cluster
-  std::map<Slot, Bytes> big_keys;  // slots with a key known to be big -> MEMORY USAGE of the biggest
+  std::vector<WorldNode> nodes;  // sorted by id
+  SlotSizes sizes;               // of the whole cluster
   std::vector<Finding> findings;
   const WorldNode* find(const NodeId& id) const;
   const WorldNode* find_pod(const PodName& pod) const;

@@ -124,10 +124,6 @@ class Scheduler {
     Transfer transfer{pair.source, pair.target, static_cast<int>(count), 0, kMigratePayload, pair.engine};
     for (std::size_t i = pair.next; i < pair.next + count; ++i) {
       transfer.bytes += world_.sizes.bytes[pair.slots[i]];
-      if (world_.big_keys.empty()) continue;
-      if (const auto big = world_.big_keys.find(pair.slots[i]); big != world_.big_keys.end()) {
-        transfer.payload = std::max(transfer.payload, big->second);
-      }
     }
     return transfer;
   }

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 #include "plan/projection.h"
 
@@ -222,6 +223,22 @@ std::optional<Refusal> judge(const World& world, const Batch& batch, const std::
   const auto obstacle = projection.check(*transfer);
   if (!obstacle) return std::nullopt;
   return projection.explain(*obstacle);
+}
+
+Bytes room_for_key(const World& world, const Batch& batch, const std::map<NodeId, Bytes>& reserved,
+                   const RebalanceSpec& spec, const Factors& factors) {
+  Projection projection(world, spec, factors);
+  for (const auto& [id, bytes] : reserved) projection.reserve(id, bytes);
+  auto transfer = projection.transfer_of(batch);
+  if (!transfer) return 0;
+  transfer->engine = Engine::kKeyByKey;  // the others leave it what they cannot take apart
+  Bytes fits = kMigratePayload, does_not = kLargestPayload;
+  while (does_not - fits > kMigratePayload / 4) {
+    transfer->payload = std::midpoint(fits, does_not);
+    transfer->bytes = std::max(batch.bytes, transfer->payload);  // sampling may have missed the key
+    (projection.check(*transfer) ? does_not : fits) = transfer->payload;
+  }
+  return fits;
 }
 
 }  // namespace rebalance

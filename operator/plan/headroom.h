@@ -123,4 +123,10 @@ std::optional<Refusal> may_give(const WorldNode& node, Bytes transient, const Re
 std::optional<Refusal> judge(const World& world, const Batch& batch, const std::map<NodeId, Bytes>& reserved,
                              const RebalanceSpec& spec, const Factors& factors);
 
+// A key travels whole, in one MIGRATE, with its buffers beside it on both ends: the biggest key for which all
+// pods of a batch have that room. Of a batch that fits it is at least kMigratePayload. MEMORY USAGE stands
+// for the key's DUMP, which was smaller for every type that was measured.
+Bytes room_for_key(const World& world, const Batch& batch, const std::map<NodeId, Bytes>& reserved,
+                   const RebalanceSpec& spec, const Factors& factors);
+
 }  // namespace rebalance

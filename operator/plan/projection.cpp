@@ -26,14 +26,6 @@ Seat seat_of(const WorldNode& node, const Factors& factors) {
 
 }  // namespace
 
-Bytes payload_of(const World& world, const SlotSet& slots) {
-  Bytes payload = kMigratePayload;
-  for (const auto& [slot, biggest] : world.big_keys) {
-    if (biggest > payload && slots.contains(slot)) payload = biggest;
-  }
-  return payload;
-}
-
 Projection::Projection(const World& world, const RebalanceSpec& spec, const Factors& factors)
     : world_(world), spec_(spec) {
   seats_.reserve(world.nodes.size());
@@ -184,8 +176,7 @@ void Projection::apply(const Transfer& transfer, int batch_index) {
 }
 
 std::optional<Transfer> Projection::transfer_of(const Batch& batch) const {
-  Transfer transfer{index_of(batch.source), index_of(batch.target), batch.slots.size(), batch.bytes,
-                    payload_of(world_, batch.slots)};
+  Transfer transfer{index_of(batch.source), index_of(batch.target), batch.slots.size(), batch.bytes};
   if (transfer.source < 0 || transfer.target < 0) return std::nullopt;
   transfer.engine = engine_of(transfer);
   return transfer;

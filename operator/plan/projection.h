@@ -20,10 +20,6 @@ struct Transfer {
   Engine engine = Engine::kKeyByKey;
 };
 
-// A key that is bigger than what MIGRATE calls are bounded by travels alone. MEMORY USAGE stands for its
-// DUMP, which was smaller for every type that was measured.
-Bytes payload_of(const World& world, const SlotSet& slots);
-
 // Where a transfer does not fit, and why.
 struct Obstacle {
   int node = -1;

@@ -61,6 +61,7 @@ struct Scene {
 struct TakeClaim {};
 struct StartBatch {
   Batch batch;
+  Bytes key_room = 0;  // the biggest key that may travel in it
 };
 struct StopBatches {
   std::string why;

@@ -87,10 +87,11 @@ struct Starter {
       if (!refusal) refusal = std::move(no);
       return;
     }
+    const Bytes room = room_for_key(step.scene.world, batch, reserved, step.spec, step.notebook().factors);
     reserved[batch.target] += batch.bytes;
     most -= batch.slots.size();
     running.push_back(batch);
-    step.decision.actions.emplace_back(StartBatch{batch});
+    step.decision.actions.emplace_back(StartBatch{batch, room});
   }
 };
 

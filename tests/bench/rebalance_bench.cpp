@@ -73,6 +73,7 @@ Options parse(int argc, char** argv) {
   app.add_option("--rounds", options.rounds, "runs of each contestant")->check(CLI::PositiveNumber);
   app.add_option("--keys", options.workload.keys, "strings in the three primaries together");
   app.add_option("--value-bytes", options.workload.value_bytes, "of each string");
+  app.add_option("--replicas", options.workload.replicas, "of each primary")->check(CLI::NonNegativeNumber);
   app.add_option("--rate", options.workload.operations_per_second, "writes a second of the clients");
   app.add_option("--clients", options.workload.clients, "that write, with a connection to each primary");
   app.add_option("--only", options.only, "only contestants whose name begins so; redis-cli in any case");
@@ -90,10 +91,11 @@ Options parse(int argc, char** argv) {
 void print_settings(const Options& options, const std::vector<Row>& rows) {
   const auto& work = options.workload;
   fmt::print(
-      "{} {}.{}.{}: 3 primaries and an empty one; {} strings of {} bytes; {} clients write {:.0f} a second\n"
+      "{} {}.{}.{}: 3 primaries and an empty one, {} replicas each; {} strings of {} bytes; {} clients write "
+      "{:.0f} a second\n"
       "{} rounds, each contestant once a round on a fresh cluster; load average {}\n",
-      work.version.product, work.version.major, work.version.minor, work.version.patch, work.keys,
-      work.value_bytes, work.clients, work.operations_per_second, options.rounds, load_average());
+      work.version.product, work.version.major, work.version.minor, work.version.patch, work.replicas,
+      work.keys, work.value_bytes, work.clients, work.operations_per_second, options.rounds, load_average());
   for (const auto& row : rows) fmt::print("  {}: {}\n", row.contestant.name, row.contestant.settings);
 }
 

@@ -140,7 +140,8 @@ void must_be_clean(const rig::TestCluster& cluster, const rig::WriterVerdict& ve
 
 Measured compete(const Contestant& contestant, const Workload& workload) {
   rig::TempFolder folder;
-  rig::TestCluster cluster(workload.version, {.primaries = 3, .empty_primaries = 1});
+  rig::TestCluster cluster(workload.version,
+                           {.primaries = 3, .empty_primaries = 1, .replicas = workload.replicas});
   rig::fill(cluster.seed(), {.keys = workload.keys,
                              .min_value_bytes = workload.value_bytes,
                              .max_value_bytes = workload.value_bytes,

@@ -24,6 +24,7 @@ struct Workload {
   std::string program = PROGRAM;  // ours
   std::int64_t keys = 200'000;
   std::int64_t value_bytes = 1024;
+  int replicas = 0;  // of each primary
   // Writes of all clients together, open loop. Each client has one command on its way at most: enough of them
   // that none is late only because of its own command before.
   double operations_per_second = 1000;

@@ -173,6 +173,26 @@ TEST_P(MigrateFaults, AKeyThatWouldStallTooLongStaysAndItsSlotIsNeverOpened) {
   EXPECT_TRUE(cluster.check().clean) << cluster.check().text;
 }
 
+TEST_P(MigrateFaults, AKeyWithoutRoomInMemoryStaysEvenInASlotTooLongToBeListed) {
+  rig::TestCluster cluster(GetParam(), {.primaries = 3});
+  auto source = cluster.node(0).connect();
+  const auto tag = key_in(7, 0);
+  for (int key = 0; key < 6000; ++key) source.must({"SET", tag + std::to_string(key), "value"});
+  rig::write_big_hash(cluster.seed(), tag + "big", 3'000'000);
+  rig::write_big_hash(cluster.seed(), key_in(9, 0), 3'000'000);
+  auto batch = job(cluster, 0, 1, range(0, 15));
+  batch.options.key_room = 2'000'000;
+  const auto result = run(batch);
+  EXPECT_FALSE(result.error) << result.error->message;
+  ASSERT_EQ(result.skipped.size(), 2u);
+  EXPECT_NE(result.skipped.front().reason.find("has no room"), std::string::npos)
+      << result.skipped.front().reason;
+  EXPECT_EQ(cluster.owner_of(7), 0);
+  EXPECT_EQ(cluster.owner_of(9), 0);
+  EXPECT_EQ(result.done.size(), 14);
+  EXPECT_TRUE(cluster.check().clean) << cluster.check().text;
+}
+
 TEST_P(MigrateFaults, BytesPerSecondAreBounded) {
   rig::TestCluster cluster(GetParam(), {.primaries = 3});
   for (int key = 0; key < 20; ++key) cluster.command(0, {"SET", key_in(3, key), std::string(100'000, 'x')});

@@ -36,7 +36,6 @@ World production() {
   for (int slot = 0; slot < 50; ++slot) world.sizes.bytes[slot] = 1000 + slot, world.sizes.keys[slot] = slot;
   world.sizes.bytes[4000] = 7 * kMiB;
   world.sizes.error_percent = 1.5;
-  world.big_keys[4000] = 6 * kMiB;
   world.findings = {{Severity::kWarning, "FewReplicas", "redis-0", "it has \"1\": few", "add one"}};
   return world;
 }
@@ -51,7 +50,6 @@ TEST(WorldFile, ReadsBackWhatItWrote) {
   EXPECT_EQ(back->nodes[0].memory.used, 102'000'001);
   EXPECT_EQ(back->nodes[0].memory.working_set, -1);
   EXPECT_EQ(back->nodes[1].primary, production().nodes[0].id);
-  EXPECT_EQ(back->big_keys, production().big_keys);
   EXPECT_EQ(back->findings, production().findings);
 }
 

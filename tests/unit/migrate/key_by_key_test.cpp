@@ -32,7 +32,9 @@ class KeyByKey : public testing::Test {
                             adopted,
                             proven,
                             Millis(5000),
-                            4},
+                            4,
+                            {},
+                            key_room},
                            pace);
   }
   void open(Slot slot) {
@@ -42,6 +44,7 @@ class KeyByKey : public testing::Test {
 
   FakePair pair;
   Pace pace;
+  Bytes key_room = kLargestPayload;
   SlotSet group = SlotSet::parse("0-19").value();
 };
 
@@ -231,6 +234,19 @@ TEST_F(KeyByKey, ASlotWithAKeyThatStallsTooLongIsNeverOpened) {
   EXPECT_EQ(move->skipped().front().slot, 6);
   EXPECT_THAT(move->skipped().front().reason, HasSubstr("300"));
   EXPECT_THAT(move->skipped().front().reason, testing::Not(HasSubstr("6:2")));
+}
+
+TEST_F(KeyByKey, ASlotWithAKeyThatHasNoRoomWhileItTravelsIsNeverOpened) {
+  pair.source.sizes["6:2"] = 30 * kMiB;
+  key_room = 20 * kMiB;
+  const auto move = engine();
+  EXPECT_FALSE(drive(*move, pair).error);
+  ASSERT_EQ(move->skipped().size(), 1u);
+  EXPECT_EQ(move->skipped().front().slot, 6);
+  EXPECT_THAT(move->skipped().front().reason, HasSubstr("no room"));
+  EXPECT_THAT(move->skipped().front().reason, HasSubstr("for a key of 20"));
+  EXPECT_EQ(move->done().size(), 19);
+  EXPECT_EQ(pair.source.keys[6].size(), 7u);
 }
 
 TEST_F(KeyByKey, AKeyThatGrewAfterTheOpeningClosesItsSlotAgain) {

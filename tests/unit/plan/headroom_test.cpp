@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 
+#include "plan/projection.h"
 #include "worlds.h"
 
 namespace rebalance::testing {
@@ -183,14 +184,32 @@ TEST(Judge, AddsTwoStandardErrorsWhereSizesWereSampled) {
   EXPECT_FALSE(judge(world, batch, {}, {}, {}));
 }
 
-TEST(Judge, ABigKeyNeedsItsBuffersOnBothSides) {
+TEST(RoomForKey, IsWhatTheBuffersOfBothSidesLeaveRoomFor) {
+  const auto world = pair_with_replica();
+  const auto batch = batch_of(world, 0, 1, "0-3999", 20 * kMB);
+  const Bytes room = room_for_key(world, batch, {}, {}, {});
+  EXPECT_GE(room, kMigratePayload);
+  // Three times the key on a target that feeds a replica: what the walls leave, less the batch itself.
+  Projection projection(world, RebalanceSpec{}, {});
+  auto transfer = *projection.transfer_of(batch);
+  transfer.payload = room;
+  EXPECT_FALSE(projection.check(transfer));
+  transfer.payload = room + kMiB;
+  EXPECT_TRUE(projection.check(transfer));
+}
+
+TEST(RoomForKey, ShrinksWithWhatIsOnItsWayAndWithTheLimitOfAReplica) {
   auto world = pair_with_replica();
   const auto batch = batch_of(world, 0, 1, "0-3999", 20 * kMB);
-  world.big_keys[17] = 30 * kMB;
-  EXPECT_TRUE(judge(world, batch, {}, {}, {}));
-  world.big_keys.clear();
-  world.big_keys[4000] = 30 * kMB;  // does not move
-  EXPECT_FALSE(judge(world, batch, {}, {}, {}));
+  const Bytes room = room_for_key(world, batch, {}, {}, {});
+  EXPECT_LT(room_for_key(world, batch, {{world.nodes[1].id, 10 * kMB}}, {}, {}), room);
+  world.nodes[2].limit = 60 * kMB;
+  EXPECT_LT(room_for_key(world, batch, {}, {}, {}), room);
+}
+
+TEST(RoomForKey, HasNoBoundBelowWhatAServerTakesWhereMemoryIsPlenty) {
+  const auto world = world_of({{40 * kMB, 8192, 1000 * kMB * 10}, {10 * kMB, 8192, 1000 * kMB * 10}});
+  EXPECT_GT(room_for_key(world, batch_of(world, 0, 1, "0-99", kMB), {}, {}, {}), kLargestPayload - kMiB);
 }
 
 TEST(Judge, AReceiverThatACrashWouldEmptyIsRefusedUnlessAccepted) {

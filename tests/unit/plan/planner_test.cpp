@@ -267,20 +267,6 @@ TEST(Batches, StayWithinBytesAndSlotsButASingleSlotGoesAlone) {
   EXPECT_EQ(plan.batches[2].slots.text(), "4-6");
 }
 
-// --- big keys
-
-TEST(BigKeys, AreSkippedOrRefusedAsAsked) {
-  auto world = world_of({{10 * kMB, 8192, kRoomy}, {10 * kMB, 8192, kRoomy}});
-  world.big_keys[7] = 50 * kMiB;
-  auto spec = move("0-9", "redis-1");
-  spec.big_keys.action = BigKeyAction::kSkipSlot;
-  const auto skipped = plan_of(world, spec);
-  EXPECT_EQ(skipped.batches[0].slots.text(), "0-6,8-9");
-  EXPECT_THAT(skipped.notes[0], HasSubstr("Slot 7 stays on redis-0"));
-  spec.big_keys.action = BigKeyAction::kRefuse;
-  EXPECT_EQ(make_plan(world, spec)->refusal->rule, "BigKeys");
-}
-
 // --- hash
 
 TEST(PlanHash, CoversMovesAndLimitsButNotMeasuredBytes) {

@@ -131,6 +131,17 @@ TEST(Decide, APrimaryWithoutReplicasIsRefusedWhenTheSpecRequiresThem) {
   EXPECT_THAT(drive.status.message, HasSubstr("also ReplicasNotInSync at redis-"));
 }
 
+TEST(Decide, ABatchIsToldHowBigAKeyMayTravelInIt) {
+  Drive drive;
+  drive.until(State::kRebalancing);
+  drive.once();
+  ASSERT_GE(count<StartBatch>(drive.last), 1);
+  const auto& start = std::get<StartBatch>(drive.last.actions.front());
+  EXPECT_GE(start.key_room, kMigratePayload);
+  EXPECT_EQ(start.key_room,
+            room_for_key(drive.scene.world, start.batch, {}, drive.resource.spec, drive.notebook.factors));
+}
+
 TEST(Decide, AStopLetsRunningBatchesEndAndStartsNothing) {
   Drive drive;
   drive.until(State::kRebalancing);
