@@ -7,6 +7,15 @@
 
 namespace rebalance::key_by_key {
 
+namespace {
+
+// Slots that are given to the target at once. Before 7.2 each SETSLOT NODE on the target is told to all nodes
+// by a message of its own; each makes them go through all slots (some 50 us) and write nodes.conf. Measured
+// on 7.0: 4 at once keep the clients' p99.9 where redis-cli has it, 16 and 64 double it, and none is faster.
+constexpr int kOwnAtOnce = 4;
+
+}  // namespace
+
 Step KeyByKey::confirm() {
   SlotSet ready = work_.drain;
   ready.remove(blocked_);

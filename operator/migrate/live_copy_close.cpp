@@ -10,8 +10,7 @@ namespace rebalance::live_copy {
 // What the source gave becomes the target's; what stays is cleaned; the others are told.
 
 Step LiveCopy::own_target() {
-  closing_ = first_slots(handed_, kOwnAtOnce);
-  Ask next{Side::kTarget, setslot_each(closing_, "NODE", job_.target.id)};
+  Ask next{Side::kTarget, setslot_each(handed_, "NODE", job_.target.id)};
   next.writes = next.ownership = true;
   return ask(Stage::kOwnTarget, std::move(next));
 }
@@ -19,7 +18,7 @@ Step LiveCopy::own_target() {
 Step LiveCopy::owned_by_target(const Replies& replies) {
   if (const auto* wrong = first_error(replies))
     return troubled("SETSLOT NODE on " + job_.target.name, wrong->text);
-  Ask next{Side::kSource, setslot_each(closing_, "NODE", job_.target.id)};
+  Ask next{Side::kSource, setslot_each(handed_, "NODE", job_.target.id)};
   next.writes = next.ownership = true;
   return ask(Stage::kOwnSource, std::move(next));
 }
@@ -30,12 +29,11 @@ Step LiveCopy::told_source(const Replies& replies) {
     if (!reply.is_error() || classify(reply.text) == Failure::kNotPrimary) continue;
     return troubled("SETSLOT NODE on " + job_.source.name, reply.text);
   }
-  done_.add(closing_);
-  untold_.add(closing_);
-  handed_.remove(closing_);
-  open_.remove(closing_);
+  done_.add(handed_);
+  untold_.add(handed_);
+  open_.remove(handed_);
+  handed_ = {};
   tries_ = 0;
-  if (!handed_.empty()) return own_target();
   // Copies that are known go on to be handed over; after a look there are none.
   return portion_.slots.empty() ? go_on() : next_portion();
 }

@@ -106,6 +106,7 @@ class LiveCopy final : public GroupEngine {
   Step refresh();
   Step refreshed(const Answer& answer);
   Step copy_last();
+  std::vector<Command> is_target_ready() const;
   Step ready(Millis wait);
   Step checked(const Replies& replies);
   bool counts_agree(const Replies& replies);
@@ -139,7 +140,6 @@ class LiveCopy final : public GroupEngine {
   SlotSet done_, open_, unfit_;
   SlotSet staged_slots_;                  // copies of which nothing is known any more
   SlotSet leaving_;                       // open, and to be closed without a move
-  SlotSet closing_;                       // ownership is on its way
   SlotSet untold_;                        // done, but the other primaries have not been told
   SlotSet alone_, late_;                  // slots that change too often to go with others, or at once
   std::map<Slot, std::int64_t> counts_;   // keys, as last looked

@@ -136,10 +136,11 @@ Step LiveCopy::watched(const Replies& replies) {
 }
 
 // Both answers prove that the connection which reads and the one which is told of changes lived all the
-// while.
+// while. The target is asked beside them: where nothing changed, nothing is left to be copied.
 Step LiveCopy::refresh() {
   Ask next{Side::kSource, {{"PING"}}};
   next.beside.push_back({Side::kSource, Channel::kMessages, {{"PING"}}});
+  next.beside.push_back({Side::kTarget, Channel::kData, is_target_ready()});
   return ask(Stage::kRefresh, std::move(next));
 }
 
@@ -153,7 +154,8 @@ Step LiveCopy::refreshed(const Answer& answer) {
     for (const auto& name : names) staged_.learn(slot, name, 0);
     staged_.queue(slot);
   }
-  return copy_last();
+  auto next = staged_.next();
+  return next ? ask(Stage::kCopyLast, std::move(*next)) : checked(answer.beside[1]);
 }
 
 Step LiveCopy::copy_last() {
@@ -161,14 +163,19 @@ Step LiveCopy::copy_last() {
   return next ? ask(Stage::kCopyLast, std::move(*next)) : ready(Millis(0));
 }
 
-Step LiveCopy::ready(Millis wait) {
-  Ask next{Side::kTarget, {}};
-  for_each_slot(portion_.slots, [&](Slot slot) { next.commands.push_back(count_keys(slot)); });
-  next.commands.push_back(cluster_nodes());
+std::vector<Command> LiveCopy::is_target_ready() const {
+  std::vector<Command> questions;
+  for_each_slot(portion_.slots, [&](Slot slot) { questions.push_back(count_keys(slot)); });
+  questions.push_back(cluster_nodes());
   if (job_.target_replicas > 0) {
-    next.commands.push_back(
+    questions.push_back(
         {"WAIT", std::to_string(job_.target_replicas), std::to_string(kReplicasWithin.count())});
   }
+  return questions;
+}
+
+Step LiveCopy::ready(Millis wait) {
+  Ask next{Side::kTarget, is_target_ready()};
   next.wait = wait;
   return ask(Stage::kReady, std::move(next));
 }

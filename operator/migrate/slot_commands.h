@@ -20,11 +20,6 @@ Command count_keys(Slot slot);
 Command list_keys(Slot slot, std::int64_t limit);
 Command cluster_nodes();
 
-// Slots that are given to the target at once. Before 7.2 each SETSLOT NODE on the target is told to all nodes
-// by a message of its own; each makes them go through all slots (some 50 us) and write nodes.conf. Measured
-// on 7.0: 4 at once keep the clients' p99.9 where redis-cli has it, 16 and 64 double it, and none is faster.
-inline constexpr int kOwnAtOnce = 4;
-
 // What a node's own line of CLUSTER NODES says of itself.
 struct OwnView {
   NodeId id;
