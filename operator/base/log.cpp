@@ -11,7 +11,7 @@
 namespace rebalance {
 namespace {
 
-thread_local LogFields::Fields fields;
+thread_local LogFields::Fields fields;  // NOLINT(cppcoreguidelines-avoid-non-const-global-variables)
 
 void put_json(std::string_view text, spdlog::memory_buf_t& out) {
   out.push_back('"');

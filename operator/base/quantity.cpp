@@ -6,6 +6,7 @@
 #include <array>
 #include <limits>
 #include <optional>
+#include <ranges>
 
 #include "base/text.h"
 
@@ -85,9 +86,9 @@ class Decimal {
 
   void twice() {
     int carry = 0;
-    for (auto digit = fraction_.rbegin(); digit != fraction_.rend(); ++digit) {
-      const int doubled = 2 * (*digit - '0') + carry;
-      *digit = static_cast<char>('0' + doubled % 10);
+    for (char& digit : fraction_ | std::views::reverse) {
+      const int doubled = 2 * (digit - '0') + carry;
+      digit = static_cast<char>('0' + doubled % 10);
       carry = doubled / 10;
     }
     grow(2, carry);

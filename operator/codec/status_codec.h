@@ -46,6 +46,6 @@ std::string encode_status(const StatusDocument& document);
 // began, failures, observed generation, and the names of the cluster and of the ConfigMaps. status.plan stays
 // empty: the plan itself is in its ConfigMap. An empty object is a status that was never written.
 // kInvalidInput: no JSON object, a state that this version does not know, or a field of another type.
-Result<StatusDocument> decode_status(const std::string& json);
+Result<StatusDocument> decode_status(const std::string& text);
 
 }  // namespace rebalance

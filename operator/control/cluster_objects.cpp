@@ -1,5 +1,7 @@
 #include "control/cluster_objects.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "codec/json_tree.h"
@@ -25,7 +27,7 @@ bool all_synced(const Informers& informers) {
 template <typename Informers>
 std::string first_trouble(const Informers& informers, const std::string& what) {
   for (const auto& informer : informers) {
-    if (const auto why = informer->last_error(); !why.empty()) return what + ": " + why;
+    if (const auto why = informer->last_error(); !why.empty()) return fmt::format("{}: {}", what, why);
   }
   return {};
 }
@@ -40,7 +42,7 @@ Instant oldest(const Informers& informers) {
 }  // namespace
 
 ClusterObjects::ClusterObjects(ApiClient& client, const std::vector<std::string>& name_spaces,
-                               const std::string& own_name_space, Told told) {
+                               const std::string& own_name_space, const Told& told) {
   const auto spaces = name_spaces.empty() ? std::vector<std::string>{""} : name_spaces;
   for (const auto& space : spaces) {
     rebalances_.push_back(std::make_unique<Informer<StoredRebalance>>(

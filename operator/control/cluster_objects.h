@@ -24,7 +24,7 @@ class ClusterObjects {
   };
   // `name_spaces` empty: all. Starts watching at once; `client` must outlive it.
   ClusterObjects(ApiClient& client, const std::vector<std::string>& name_spaces,
-                 const std::string& own_name_space, Told told);
+                 const std::string& own_name_space, const Told& told);
 
   bool synced() const;
   std::string trouble() const;  // the first watch that does not get through, and why; empty: all do

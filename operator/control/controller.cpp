@@ -81,7 +81,7 @@ int exit_code(State state, const std::string& reason) {
     case State::kRolledBack: return reason == "FailedAndRolledBack" ? kFailedCode : kDone;
     case State::kAwaitingApproval: return kAwaitingApprovalCode;
     case State::kRefused: return reason == "InvalidGoal" ? kUsage : kRefusedCode;
-    case State::kPlanStale: return kRefusedCode;
+    case State::kPlanStale:
     case State::kWaiting: return kRefusedCode;
     case State::kFailed: return kFailedCode;
     case State::kPaused:
@@ -208,8 +208,8 @@ void Controller::tell_changes(const Decision& decision) {
     }
     begin_watching();
   }
-  for (std::size_t i = 0; i < next.failures.size(); i++) {
-    if (next.failures[i].attempt > status_.failure_count) reporter_.event("Failure", next.failures[i].what);
+  for (const auto& failure : next.failures) {
+    if (failure.attempt > status_.failure_count) reporter_.event("Failure", failure.what);
   }
   const bool changed = next.state != status_.state || next.reason != status_.reason;
   if (changed && !rests(next.state))  // an end is told by the summary

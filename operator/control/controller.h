@@ -47,7 +47,7 @@ class Controller {
   void flush_log(bool last);
   void take_finished();
   void begin_watching();
-  void tell_changes(const Decision& before);
+  void tell_changes(const Decision& decision);
   void wait(Millis limit);
   RunView view() const;
   Summary summary();

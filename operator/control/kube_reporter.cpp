@@ -24,8 +24,8 @@ bool is_trouble(State state) {
 
 }  // namespace
 
-KubeReporter::KubeReporter(KubeShow show, const RedisRebalance& resource, StatusDocument before)
-    : show_(show), resource_(resource), document_(std::move(before)) {
+KubeReporter::KubeReporter(KubeShow show, RedisRebalance resource, StatusDocument before)
+    : show_(show), resource_(std::move(resource)), document_(std::move(before)) {
   document_.observed_generation = resource_.generation;
   document_.cluster_name = cluster_name(resource_.spec.cluster);
   thread_ = std::jthread([this, fields = LogFields::of_this_thread()](const std::stop_token& stop) {

@@ -27,7 +27,7 @@ struct KubeShow {
 class KubeReporter : public Reporter {
  public:
   // `before`: the status that an earlier process left; its conditions keep their times.
-  KubeReporter(KubeShow show, const RedisRebalance& resource, StatusDocument before);
+  KubeReporter(KubeShow show, RedisRebalance resource, StatusDocument before);
   ~KubeReporter() override;  // finish()
 
   void plan(const Plan& plan, const World& world) override;

@@ -76,7 +76,7 @@ void ResourceRun::work(const std::stop_token& stop) {
     } else {
       const bool wrong = outcome.error().code == ErrorCode::kInvalidInput;
       outcome_ = {wrong ? State::kRefused : State::kWaiting, wrong ? "InvalidSpec" : "Unavailable",
-                  close_only_ ? false : true};
+                  !close_only_};
       reporter.say(outcome_.state, outcome_.reason, outcome.error().message);
     }
     outcome_.told = reporter.finish();

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <nlohmann/json.hpp>
+#include <tuple>
 #include <utility>
 
 namespace rebalance {
@@ -70,7 +71,8 @@ Result<std::unique_ptr<Journal>> Journal::open(DocumentStore& documents) {
   return journal;
 }
 
-Journal::~Journal() { (void)flush(); }
+// Closed intents that are still in the document cost a look at the next start, no more.
+Journal::~Journal() { std::ignore = flush(); }
 
 Status Journal::open(const MoveIntent& intent) {
   const std::scoped_lock guard(mutex_);

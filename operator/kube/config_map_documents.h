@@ -18,7 +18,7 @@ namespace rebalance {
 class ConfigMapDocuments : public DocumentStore {
  public:
   static constexpr std::size_t kMostBytes =
-      1024 * 1024;  // of all names and documents: the API server's bound
+      std::size_t{1024} * 1024;  // of all names and documents: the API server's bound
 
   // `owner`: the RedisRebalance; the ConfigMap is in its namespace. `client` must outlive it.
   ConfigMapDocuments(ApiClient& client, ObjectRef owner, std::string name);

@@ -54,7 +54,7 @@ class EventSeries {
   struct Series {
     EventNote note;
     std::string name, event_time, last_time;
-    Instant last{}, sent{};
+    Instant last, sent;
     int count = 1;
     int told = 1;  // the count that the server has
   };

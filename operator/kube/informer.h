@@ -33,7 +33,7 @@ class Informer : private ObjectSink {
     // one call after the other. Must not block: add the key to a queue.
     std::function<void(const std::string& key, const T* old, const T* now)> on_change;
     // (key, why): cannot be decoded. May be empty.
-    std::function<void(const std::string& key, const Error& why)> on_rejected = {};
+    std::function<void(const std::string& key, const Error& why)> on_rejected;
     ReflectorRules rules = {};
     Surroundings around = {};
   };

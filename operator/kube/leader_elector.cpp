@@ -27,7 +27,7 @@ std::string lease_identity() {
 }
 
 LeaderElector::LeaderElector(ApiClient& client, std::string name_space, std::string name,
-                             std::string identity, LeaseTimes times, Surroundings around)
+                             std::string identity, LeaseTimes times, const Surroundings& around)
     : identity_(std::move(identity)),
       times_(times),
       around_(around),

@@ -19,7 +19,7 @@ class LeaderElector {
  public:
   // `client` must outlive it. `times` must pass its check().
   LeaderElector(ApiClient& client, std::string name_space, std::string name, std::string identity,
-                LeaseTimes times = {}, Surroundings around = {});
+                LeaseTimes times = {}, const Surroundings& around = {});
 
   // Waits for the lease, then calls `lead` on a thread of its own and renews until it returns. When `stop` is
   // asked for, `lead` is asked to stop; the lease is kept while it ends, and given up after that. Ok: it was

@@ -25,7 +25,7 @@ Reflector::Reflector(ApiClient& client, WatchTarget target, ReflectorRules rules
       around_(std::move(around)),
       state_(rules) {}
 
-void Reflector::run(std::stop_token stop) {
+void Reflector::run(const std::stop_token& stop) {
   while (!stop.stop_requested()) {
     const auto ask = state_.next(around_.dice());
     if (ask.after > Millis(0)) around_.wait(stop, ask.after);
@@ -46,7 +46,7 @@ std::string Reflector::path(const std::string& query) const {
   return path;
 }
 
-void Reflector::list(const ReflectorState::Ask& ask, std::stop_token stop) {
+void Reflector::list(const ReflectorState::Ask& ask, const std::stop_token& stop) {
   if (ask.first_page) sink_.list_begins();
   const auto answer = client_.call({.path = path(ask.query), .deadline = kListDeadline}, stop);
   if (stop.stop_requested()) return;
@@ -66,7 +66,7 @@ void Reflector::take(const ListPage& page) {
   progressed(around_.now());
 }
 
-void Reflector::watch(const ReflectorState::Ask& ask, std::stop_token stop) {
+void Reflector::watch(const ReflectorState::Ask& ask, const std::stop_token& stop) {
   const auto began = around_.now();
   state_.watch_began(began);
   std::optional<ApiError> problem;

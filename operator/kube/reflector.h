@@ -40,7 +40,7 @@ class Reflector {
             Surroundings around);
 
   // Until `stop` is asked for; nothing else ends it.
-  void run(std::stop_token stop);
+  void run(const std::stop_token& stop);
 
   // Thread-safe: the last instant at which the API server was heard of (a list, an event, a bookmark, the
   // regular end of a watch), and what went wrong since; empty when nothing did.
@@ -48,9 +48,9 @@ class Reflector {
   std::string last_error() const;
 
  private:
-  void list(const ReflectorState::Ask& ask, std::stop_token stop);
+  void list(const ReflectorState::Ask& ask, const std::stop_token& stop);
   void take(const ListPage& page);
-  void watch(const ReflectorState::Ask& ask, std::stop_token stop);
+  void watch(const ReflectorState::Ask& ask, const std::stop_token& stop);
   std::optional<ApiError> take(std::string_view line);
   std::string path(const std::string& query) const;
   void progressed(Instant when);

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cctype>
 #include <string_view>
 
 #include "base/text.h"
@@ -16,12 +18,10 @@ std::unexpected<Error> refusal(const std::string& text, const char* why) {
 }
 
 bool is_host_text(std::string_view host, bool in_brackets) {
-  if (host.empty()) return false;
-  for (const char c : host) {
+  return !host.empty() && std::ranges::all_of(host, [&](char c) {
     const bool plain = std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '.' || c == '-' || c == '_';
-    if (!plain && !(in_brackets && c == ':')) return false;
-  }
-  return true;
+    return plain || (in_brackets && c == ':');
+  });
 }
 
 }  // namespace

@@ -12,7 +12,7 @@ namespace {
 // DUMPs of larger chunks are not held in memory twice to be compared.
 constexpr Bytes kComparable = 16 * kMiB;
 
-Trouble worse(std::optional<Trouble> known, Trouble fresh) {
+Trouble worse(const std::optional<Trouble>& known, const Trouble& fresh) {
   const auto passes = [](Failure meaning) {
     return meaning == Failure::kTransient || meaning == Failure::kUnknown || meaning == Failure::kMoved;
   };
@@ -98,13 +98,13 @@ Command Drain::migrate(const Chunk& chunk) const {
   const auto& to = job_.address;
   Command command{"MIGRATE", to.host, std::to_string(to.port),
                   "",        "0",     std::to_string(pace_.migrate_timeout(chunk.bytes).count())};
-  if (chunk.replace) command.push_back("REPLACE");
+  if (chunk.replace) command.emplace_back("REPLACE");
   if (!to.user.empty()) {
     command.insert(command.end(), {"AUTH2", to.user, to.password});
   } else if (!to.password.empty()) {
     command.insert(command.end(), {"AUTH", to.password});
   }
-  command.push_back("KEYS");
+  command.emplace_back("KEYS");
   command.insert(command.end(), chunk.keys.begin(), chunk.keys.end());
   return command;
 }

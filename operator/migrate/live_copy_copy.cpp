@@ -72,7 +72,7 @@ Step LiveCopy::subscribed(const Replies& replies) {
 }
 
 Step LiveCopy::tracked(const Answer& answer) {
-  for (const auto* reply : {&answer.replies[1], &answer.beside[0][0]}) {
+  for (const auto* reply : {&answer.replies[1], &answer.beside.front().front()}) {
     if (reply->is_error()) return troubled("CLIENT TRACKING", reply->text);
   }
   source_ids_.insert(std::to_string(answer.beside[0][0].integer));

@@ -145,7 +145,7 @@ Step LiveCopy::refresh() {
 }
 
 Step LiveCopy::refreshed(const Answer& answer) {
-  for (const auto* reply : {&answer.replies[0], &answer.beside[0][0]}) {
+  for (const auto* reply : {&answer.replies.front(), &answer.beside.front().front()}) {
     if (reply->is_error()) return troubled("PING", reply->text);
   }
   for (const auto& [slot, names] : portion_.listed) {

@@ -35,7 +35,7 @@ std::optional<Ask> LiveCopy::ids(Millis wait) {
 // A transaction that was sent over a connection that is gone for us may still be waiting at the source, and
 // writes at the target: both must have run, or be gone for good, before the servers are looked at.
 Step LiveCopy::got_ids(const Answer& answer) {
-  for (const auto* reply : {&answer.replies[0], &answer.beside[0][0]}) {
+  for (const auto* reply : {&answer.replies.front(), &answer.beside.front().front()}) {
     if (reply->is_error()) return troubled("CLIENT ID", reply->text);
   }
   const auto source = std::to_string(answer.replies[0].integer);
@@ -49,7 +49,7 @@ Step LiveCopy::got_ids(const Answer& answer) {
 }
 
 Step LiveCopy::fenced(const Answer& answer) {
-  for (const auto* side : {&answer.replies, &answer.beside[0]}) {
+  for (const auto* side : {&answer.replies, &answer.beside.front()}) {
     if (const auto* wrong = first_error(*side)) return troubled("CLIENT KILL", wrong->text);
   }
   return look();

@@ -149,7 +149,7 @@ OddSlot describe(const Seen& seen, Slot slot) {
 }  // namespace
 
 Result<RepairPicture> look_for_odd_slots(std::vector<NodeLink>& links, const RepairJob& job,
-                                         std::stop_token stop) {
+                                         const std::stop_token& stop) {
   SlotSet ours;
   for (const auto& intent : job.intents) ours.add(intent.slots);
   Seen seen;

@@ -12,6 +12,6 @@ namespace rebalance {
 // Reads all nodes; those that cannot be reached are left out (what they own is then owned by the dead).
 // With `everything` the keys of all slots are counted on all primaries: some 10 ms of each, in pieces.
 Result<RepairPicture> look_for_odd_slots(std::vector<NodeLink>& links, const RepairJob& job,
-                                         std::stop_token stop);
+                                         const std::stop_token& stop);
 
 }  // namespace rebalance

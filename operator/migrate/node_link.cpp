@@ -39,7 +39,7 @@ bool passes(const Error& problem) {
 
 }  // namespace
 
-Status NodeLink::connect(std::stop_token stop) {
+Status NodeLink::connect(const std::stop_token& stop) {
   Status last;
   for (int attempt = 0; attempt < std::max(1, attempts_); ++attempt) {
     if (attempt > 0) wait_for(stop, std::min<Millis>(100ms * (1 << attempt), 2s));

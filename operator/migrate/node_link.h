@@ -19,7 +19,7 @@ class NodeLink {
 
   // Tries `attempts` times with growing pauses while the node is away or loads its data. kUnavailable: away,
   // or it restarted; kConflict: another node answers there; kRefused: credentials.
-  Status connect(std::stop_token stop);
+  Status connect(const std::stop_token& stop);
   // find_big_keys() of the node, bytes of the biggest by slot.
   Result<std::map<Slot, Bytes>> biggest_keys(const SlotSet& slots, Bytes threshold);
   // As Connection::pipeline has it; a broken connection stays broken until connect().

@@ -157,33 +157,32 @@ Result<Answer> PairDriver::send(const Ask& ask) {
 
 Result<Answer> PairDriver::send_together(const Ask& ask) {
   TRY(first, link(ask.side).over(ask.channel));
-  std::vector<Connection*> connections;
+  std::vector<std::pair<Connection*, const Part*>> others;
   for (const auto& part : ask.beside) {
     TRY(connection, link(part.side).over(part.channel));
-    connections.push_back(connection);
+    others.emplace_back(connection, &part);
   }
   std::vector<std::future<Result<std::vector<Reply>>>> parts;
-  for (std::size_t i = 0; i < connections.size(); ++i) {
-    connections[i]->set_timeout(ask.timeout);
-    parts.push_back(std::async(std::launch::async, [connection = connections[i], &part = ask.beside[i]] {
-      return connection->pipeline(part.commands);
-    }));
+  for (const auto& other : others) {
+    other.first->set_timeout(ask.timeout);
+    parts.push_back(
+        std::async(std::launch::async, [&other] { return other.first->pipeline(other.second->commands); }));
   }
   first->set_timeout(ask.timeout);
   auto own = first->pipeline(ask.commands);
-  connections.push_back(first);
   Answer answer;
   std::optional<Error> lost;
   for (auto& part : parts) {
     auto replies = part.get();
+    answer.beside.push_back(replies.value_or(std::vector<Reply>()));
     if (!replies) lost = std::move(replies).error();
-    answer.beside.push_back(replies ? std::move(*replies) : std::vector<Reply>());
   }
   if (!own) return std::unexpected(std::move(own).error());
   if (lost) return std::unexpected(std::move(*lost));
   answer.replies = std::move(*own);
-  for (auto* connection : connections)
-    std::ranges::move(connection->take_messages(), std::back_inserter(answer.messages));
+  others.emplace_back(first, nullptr);
+  for (const auto& other : others)
+    std::ranges::move(other.first->take_messages(), std::back_inserter(answer.messages));
   return answer;
 }
 

@@ -40,16 +40,16 @@ Result<OwnView> own_view(const Reply& reply) {
   return own_view(all);
 }
 
-Result<OwnView> own_view(const NodeView& all) {
-  const auto own = std::ranges::find(all.nodes, true, &Gossip::myself);
-  if (own == all.nodes.end())
+Result<OwnView> own_view(const NodeView& view) {
+  const auto self = std::ranges::find(view.nodes, true, &Gossip::myself);
+  if (self == view.nodes.end())
     return error(ErrorCode::kInternal, "CLUSTER NODES has no line of the node itself");
-  OwnView view{own->id, own->role, own->slots, {}, {}};
-  for (const auto& open : all.open) {
+  OwnView own{self->id, self->role, self->slots, {}, {}};
+  for (const auto& open : view.open) {
     const bool leaves = open.direction == OpenSlot::Direction::kMigrating;
-    (leaves ? view.migrating : view.importing)[open.slot] = open.peer;
+    (leaves ? own.migrating : own.importing)[open.slot] = open.peer;
   }
-  return view;
+  return own;
 }
 
 std::string info_field(const Reply& reply, std::string_view field) {

@@ -63,7 +63,7 @@ class Projection {
  private:
   // Who receives in this transfer, in which standing and with which load.
   struct Receiver {
-    int node;
+    int node = -1;
     Standing now;
     Load load;
   };

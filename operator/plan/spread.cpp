@@ -184,7 +184,7 @@ void Spread::empty_out() {
 Spread::Priced& Spread::priced(int node) {
   if (!has_priced_[node]) {
     has_priced_[node] = true;
-    for (const Slot slot : movable_[node]) priced_[node].push_back({cost_[slot], slot});
+    for (const Slot slot : movable_[node]) priced_[node].emplace_back(cost_[slot], slot);
     std::ranges::sort(priced_[node]);
   }
   return priced_[node];
@@ -267,7 +267,7 @@ void Spread::mend(double band) {
     order.insert({off(node), node});
   };
   std::vector<bool> stuck(shares_.size());
-  const auto free_in = [&](auto begin, auto end) {
+  const auto free_in = [&](const auto& begin, const auto& end) {
     return std::find_if(begin, end, [&](const auto& entry) { return !stuck[entry.second]; });
   };
   for (std::size_t round = 0; round < 8 * shares_.size() + 64; ++round) {

@@ -49,7 +49,7 @@ const RebalanceGauge kRebalanceGauges[] = {
     {"progress_ratio", "Share of the plan's bytes that moved.",
      [](const RebalanceFigures& f, Instant) {
        if (!f.bytes_total) return Value();
-       const double all = static_cast<double>(*f.bytes_total), done = static_cast<double>(f.bytes_done);
+       const auto all = static_cast<double>(*f.bytes_total), done = static_cast<double>(f.bytes_done);
        return Value(all > 0 ? std::clamp(done / all, 0.0, 1.0) : 1.0);
      }},
     {"planned_bytes", "Bytes that the plan moves, an estimate.",

@@ -57,10 +57,7 @@ class NodeReader {
         has_pexpiretime_(knows("PEXPIRETIME")),
         has_field_expiry_(knows("HPEXPIRETIME")) {}
 
-  int64_t now() {
-    const Reply time = client_.must({"TIME"});
-    return std::stoll(time.elements.at(0).text) * 1000 + std::stoll(time.elements.at(1).text) / 1000;
-  }
+  int64_t now() { return millis_of(client_.must({"TIME"})); }
 
   bool tells_expiry_exactly() const { return has_pexpiretime_; }
 
@@ -77,6 +74,10 @@ class NodeReader {
   }
 
  private:
+  static int64_t millis_of(const Reply& time) {
+    return std::stoll(time.elements.at(0).text) * 1000 + std::stoll(time.elements.at(1).text) / 1000;
+  }
+
   bool knows(const std::string& command) {
     const Reply reply = client_.command({"COMMAND", "INFO", command});
     return !reply.elements.empty() && !reply.elements[0].elements.empty();
@@ -98,13 +99,14 @@ class NodeReader {
   }
 
   KeyDigest read_key(const std::string& name, const std::string& type) {
-    const auto replies =
-        client_.pipeline({content_command(type, name), {has_pexpiretime_ ? "PEXPIRETIME" : "PTTL", name}});
+    // TIME right behind PTTL, so that the way back to us is in neither.
+    const auto replies = client_.pipeline(
+        {content_command(type, name), {has_pexpiretime_ ? "PEXPIRETIME" : "PTTL", name}, {"TIME"}});
     if (replies[0].is_error()) throw std::runtime_error("digest: " + replies[0].text);
     const int64_t expiry = replies[1].integer;
     if (expiry == -2) return {"none", 0, -1};  // it expired meanwhile
     KeyDigest digest{type, content_hash(type, replies[0]), expiry};
-    if (expiry > 0 && !has_pexpiretime_) digest.expires_at = now() + expiry;
+    if (expiry > 0 && !has_pexpiretime_) digest.expires_at = millis_of(replies[2]) + expiry;
     if (type == "stream") digest.content ^= hash_of(flat(client_.must({"XINFO", "GROUPS", name})));
     if (type == "hash" && has_field_expiry_) digest.content ^= field_expiry(name, replies[0]);
     return digest;
