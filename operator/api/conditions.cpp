@@ -10,8 +10,8 @@ namespace rebalance {
 namespace {
 
 struct Row {
-  State state;
-  Outlook outlook;
+  State state = State::kPlanning;
+  Outlook outlook = Outlook::kInProgress;
   bool moving = false;  // slots may change hands
 };
 

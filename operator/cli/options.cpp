@@ -51,7 +51,7 @@ constexpr const char* kFooter =
     R"(Exit codes: 0 done or nothing to do, 1 a bug, 2 usage or invalid input, 3 refused, 4 failed while moving,
 5 stopped on request, 6 waiting for approval.)";
 
-CLI::Validator one_of(std::vector<std::string> choices) {
+CLI::Validator one_of(const std::vector<std::string>& choices) {
   return {[choices](const std::string& text) {
             if (std::ranges::find(choices, text) != choices.end()) return std::string();
             return "\"" + text + "\" is none of " + CLI::detail::join(choices, ", ");

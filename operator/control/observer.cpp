@@ -22,8 +22,11 @@ void add(SlotSizes& all, const SlotSizes& node, const SlotSet& slots) {
 
 }  // namespace
 
-Observer::Observer(PodSource pods, const ClusterSpec& cluster, SecretReader secrets)
-    : source_(std::move(pods)), pods_(source_()), cluster_(cluster), secrets_(std::move(secrets)) {}
+Observer::Observer(PodSource pods, ClusterSpec cluster, SecretReader secrets)
+    : source_(std::move(pods)),
+      pods_(source_()),
+      cluster_(std::move(cluster)),
+      secrets_(std::move(secrets)) {}
 
 // A pod of the same name at another address is another server.
 void Observer::renew_pods() {
@@ -69,7 +72,7 @@ ClusterState Observer::look() {
   return cluster;
 }
 
-SlotSizes Observer::measure(ClusterState& cluster) {
+SlotSizes Observer::measure(ClusterState& cluster) const {
   struct Measured {
     const NodeState* node;
     std::future<Result<SlotSizes>> sizes;
@@ -101,7 +104,7 @@ SlotSizes Observer::measure(ClusterState& cluster) {
 }
 
 Result<std::map<Slot, std::string>> Observer::big_keys(const PodName& pod, const SlotSet& slots,
-                                                       Bytes threshold) {
+                                                       Bytes threshold) const {
   TRY(link, Connection::open(access(pod, kLookName)));
   TRY(keys, find_big_keys(link, slots, threshold));
   std::map<Slot, std::string> found;  // keys come largest first

@@ -20,14 +20,15 @@ using PodSource = std::function<std::vector<PodState>()>;
 
 class Observer {
  public:
-  Observer(PodSource pods, const ClusterSpec& cluster, SecretReader secrets);
+  Observer(PodSource pods, ClusterSpec cluster, SecretReader secrets);
 
   ClusterState look();  // asks the source for the pods first
   // Bytes and keys of each slot, of all primaries side by side; what cannot be measured is a finding in
   // `cluster`.
-  SlotSizes measure(ClusterState& cluster);
+  SlotSizes measure(ClusterState& cluster) const;
   // Slots of that node with a key of at least `threshold`, and how big the biggest is.
-  Result<std::map<Slot, std::string>> big_keys(const PodName& pod, const SlotSet& slots, Bytes threshold);
+  Result<std::map<Slot, std::string>> big_keys(const PodName& pod, const SlotSet& slots,
+                                               Bytes threshold) const;
   // Memory alone, of the nodes of `world` that are named; a node that does not answer keeps what it has.
   void refresh_memory(World& world, const std::vector<NodeId>& nodes);
 

@@ -110,7 +110,7 @@ ApiResult<std::string> ConfigMapDocuments::write(const Data& wanted) {
 
 // A conflict may be our own write whose answer was lost, or somebody's change of a label: only other
 // documents than those that we know are another writer's.
-Status ConfigMapDocuments::change(Data wanted) {
+Status ConfigMapDocuments::change(const Data& wanted) {
   for (int tries = 0; tries < kTries; ++tries) {
     const bool fresh = known_->metadata.empty();
     const auto answer = write(wanted);
@@ -138,7 +138,7 @@ Status ConfigMapDocuments::put(std::string_view name, std::string_view text) {
   auto wanted = known_->data;
   wanted[std::string(name)] = text;
   TRY_OK(check_size(name_, wanted, name));
-  return change(std::move(wanted));
+  return change(wanted);
 }
 
 Result<std::optional<std::string>> ConfigMapDocuments::get(std::string_view name) {
@@ -156,7 +156,7 @@ Status ConfigMapDocuments::remove(std::string_view name) {
   if (!known_) TRY_OK(load());
   auto wanted = known_->data;
   if (wanted.erase(std::string(name)) == 0) return {};
-  return change(std::move(wanted));
+  return change(wanted);
 }
 
 }  // namespace rebalance

@@ -38,7 +38,7 @@ class ConfigMapDocuments : public DocumentStore {
     Data data;
   };
   Status load();
-  Status change(Data wanted);
+  Status change(const Data& wanted);
   ApiResult<std::string> write(const Data& wanted);
   Status adopt(const std::string& object);
   std::string object_text(const Data& data) const;

@@ -111,13 +111,13 @@ std::string Endpoint::text() const {
 
 struct Connection::Link {
   Endpoint endpoint;
-  Millis timeout;
+  Millis timeout{0};
   Context context;
   SSL* ssl = nullptr;  // owned by context
   std::atomic<bool> interrupted = false;
   bool dead = false;
   bool keeps_messages = false;
-  std::vector<Reply> messages{};
+  std::vector<Reply> messages;
 
   Result<std::vector<Reply>> exchange(std::span<const Args> commands);
 
@@ -127,7 +127,7 @@ struct Connection::Link {
     std::size_t appended = 0;
     bool sent = false;  // any byte
     Instant deadline;
-    std::vector<Reply> replies{};
+    std::vector<Reply> replies;
   };
   bool closed_by_peer() const;
   bool append(Exchange& exchange);

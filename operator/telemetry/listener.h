@@ -16,6 +16,6 @@ struct Listener {
 
 // "HOST:PORT" as HttpServerOptions has it. Without a host: IPv6 and IPv4 on one socket, or IPv4 alone where
 // the kernel has no IPv6.
-Result<Listener> listen_on(const std::string& address);
+Result<Listener> listen_on(const std::string& text);
 
 }  // namespace rebalance
