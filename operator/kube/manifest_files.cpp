@@ -45,7 +45,7 @@ Result<std::vector<std::string>> files_of(const std::string& name) {
 
 std::string labels_text(const std::map<std::string, std::string>& labels) {
   std::vector<std::string> pairs;
-  for (const auto& [key, value] : labels) pairs.push_back(key + '=' + value);
+  for (const auto& [key, value] : labels) pairs.push_back(fmt::format("{}={}", key, value));
   return fmt::format("{}", fmt::join(pairs, ","));
 }
 

@@ -33,7 +33,7 @@ class ManifestFiles : public ObjectStore {
     std::vector<YamlNode> documents;
   };
   enum class Pods { kNeeded, kIfAny };
-  Result<Objects> load(Pods pods);
+  Result<Objects> load(Pods wanted);
   Result<std::vector<File>> read();
   Result<std::string> read_text(const std::string& name);
 

@@ -33,8 +33,8 @@ std::unexpected<Error> refusal(const Member& node, const Command& command, const
 
 class RepairRun {
  public:
-  RepairRun(const RepairJob& job, const Hooks& hooks, std::stop_token stop)
-      : job_(job), hooks_(hooks), stop_(std::move(stop)) {
+  RepairRun(RepairJob job, const Hooks& hooks, std::stop_token stop)
+      : job_(std::move(job)), hooks_(hooks), stop_(std::move(stop)) {
     for (const auto& node : job_.nodes) links_.emplace_back(node, 1);
   }
 
@@ -131,7 +131,7 @@ SlotSet RepairRun::changed(const RepairPicture& before, const RepairPicture& aft
     const bool same =
         old != before.slots.end() &&
         std::ranges::equal(old->nodes, slot.nodes, [&](const SlotOnNode& a, const SlotOnNode& b) {
-          return marks(a) == marks(b) && !(a.owns && b.keys < a.keys);
+          return marks(a) == marks(b) && (!a.owns || b.keys >= a.keys);
         });
     if (!same) live.add(slot.slot);
   }

@@ -256,7 +256,7 @@ Result<SlotSizes> sample_slots(Connection& connection, const SlotSet& owned, con
 Result<SlotSizes> measure_slots(Connection& connection, const NodeState& node, const SizeOptions& options) {
   if (counts_bytes(node.version)) {
     TRY(exact, read_slot_stats(connection, node.slots));
-    if (exact) return std::move(*exact);
+    if (exact) return *exact;
   }
   return sample_slots(connection, node.slots, options);
 }
