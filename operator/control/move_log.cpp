@@ -7,7 +7,7 @@
 namespace rebalance {
 namespace {
 
-constexpr std::size_t kMostText = 64 * 1024;
+constexpr std::size_t kMostText = std::size_t{64} * 1024;
 constexpr Millis kPeriod{5000};
 
 std::string line(const BatchReport& batch, const World& world, const std::string& when) {

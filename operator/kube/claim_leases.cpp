@@ -8,7 +8,7 @@ namespace rebalance {
 std::string claim_lease_name(const std::string& node_id) { return "redis-rebalance-node-" + node_id; }
 
 ClaimLeases::ClaimLeases(ApiClient& client, const std::string& name_space, std::vector<std::string> node_ids,
-                         const std::string& holder, LeaseTimes times, Surroundings around) {
+                         const std::string& holder, LeaseTimes times, const Surroundings& around) {
   std::sort(node_ids.begin(), node_ids.end());
   node_ids.erase(std::unique(node_ids.begin(), node_ids.end()), node_ids.end());
   for (const auto& id : node_ids)

@@ -23,7 +23,7 @@ class ClaimLeases {
   // `holder` says to others who has it: the process and its RedisRebalance, one for each such pair. `client`
   // must outlive it.
   ClaimLeases(ApiClient& client, const std::string& name_space, std::vector<std::string> node_ids,
-              const std::string& holder, LeaseTimes times = {}, Surroundings around = {});
+              const std::string& holder, LeaseTimes times = {}, const Surroundings& around = {});
 
   // One try, to be repeated until it is held. It first looks at all leases, so that all their clocks run at
   // once, then takes them in sorted order; whoever comes second stops at the first. Held: all. Held by

@@ -19,7 +19,7 @@
 namespace rebalance {
 namespace {
 
-constexpr std::size_t kMostUnsentBytes = 256 * 1024;
+constexpr std::size_t kMostUnsentBytes = std::size_t{256} * 1024;
 constexpr int kKeepAliveSeconds = 15;
 
 struct Free {
