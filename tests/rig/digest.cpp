@@ -106,7 +106,7 @@ class NodeReader {
     const int64_t expiry = replies[1].integer;
     if (expiry == -2) return {"none", 0, -1};  // it expired meanwhile
     KeyDigest digest{type, content_hash(type, replies[0]), expiry};
-    if (expiry > 0 && !has_pexpiretime_) digest.expires_at = millis_of(replies[2]) + expiry;
+    if (expiry >= 0 && !has_pexpiretime_) digest.expires_at = millis_of(replies[2]) + expiry;
     if (type == "stream") digest.content ^= hash_of(flat(client_.must({"XINFO", "GROUPS", name})));
     if (type == "hash" && has_field_expiry_) digest.content ^= field_expiry(name, replies[0]);
     return digest;
@@ -169,7 +169,8 @@ Difference compare(const ClusterDigest& before, const ClusterDigest& after, Mill
     const bool both_expire = found->second.expires_at >= 0 && old.expires_at >= 0;
     const int64_t apart = std::abs(found->second.expires_at - old.expires_at);
     if (both_expire ? apart > allowed : apart != 0)
-      count(difference.expiry_changed, difference, "expiry changed", name);
+      count(difference.expiry_changed, difference, "expiry changed",
+            name + " by " + std::to_string(apart) + " ms, from " + std::to_string(old.expires_at));
   }
   for (const auto& [name, key] : after.keys)
     if (!before.keys.contains(name)) count(difference.appeared, difference, "appeared", name);
