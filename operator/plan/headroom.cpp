@@ -207,11 +207,21 @@ std::optional<Refusal> may_give(const WorldNode& node, Bytes transient, const Re
   return refusal_of(verdict, node, {}, spec);
 }
 
+namespace {
+
+// The batch as one transfer beside what is on its way already; nullopt: one of its nodes is unknown.
+std::optional<Transfer> beside(Projection& projection, const Batch& batch,
+                               const std::map<NodeId, Bytes>& reserved) {
+  for (const auto& [id, bytes] : reserved) projection.reserve(id, bytes);
+  return projection.transfer_of(batch);
+}
+
+}  // namespace
+
 std::optional<Refusal> judge(const World& world, const Batch& batch, const std::map<NodeId, Bytes>& reserved,
                              const RebalanceSpec& spec, const Factors& factors) {
   Projection projection(world, spec, factors);
-  for (const auto& [id, bytes] : reserved) projection.reserve(id, bytes);
-  const auto transfer = projection.transfer_of(batch);
+  const auto transfer = beside(projection, batch, reserved);
   if (!transfer) {
     return Refusal{
         "UnknownNode",
@@ -228,8 +238,7 @@ std::optional<Refusal> judge(const World& world, const Batch& batch, const std::
 Bytes room_for_key(const World& world, const Batch& batch, const std::map<NodeId, Bytes>& reserved,
                    const RebalanceSpec& spec, const Factors& factors) {
   Projection projection(world, spec, factors);
-  for (const auto& [id, bytes] : reserved) projection.reserve(id, bytes);
-  auto transfer = projection.transfer_of(batch);
+  auto transfer = beside(projection, batch, reserved);
   if (!transfer) return 0;
   transfer->engine = Engine::kKeyByKey;  // the others leave it what they cannot take apart
   Bytes fits = kMigratePayload, does_not = kLargestPayload;
