@@ -45,8 +45,11 @@ std::optional<Bytes> used_now(const Member& node) {
 }
 
 BatchEnd told(const BatchJob& job, const BatchResult& result) {
-  BatchEnd end{job.batch, result.left_open, {}, result.error, 0, false};
-  for (const auto& skipped : result.skipped) end.skipped.emplace(skipped.slot, skipped.reason);
+  BatchEnd end{job.batch, result.left_open, {}, result.error, 0, false, {}};
+  for (const auto& skipped : result.skipped) {
+    end.skipped.emplace(skipped.slot, skipped.reason);
+    if (skipped.no_room) end.no_room.add(skipped.slot);
+  }
   return end;
 }
 

@@ -109,7 +109,7 @@ Step KeyByKey::backed_out_target(const Replies& replies) {
   if (const auto* wrong = first_error(replies))
     return troubled("SETSLOT STABLE on " + job_.target.name, wrong->text);
   for_each_slot(SlotSet(closing_), [&](Slot slot) {
-    skip(slot, too_big_reason(blocking_bytes_[slot]));
+    skip_too_big(slot, blocking_bytes_[slot]);
     work_.drain.remove(slot);
     blocked_.remove(slot);
   });

@@ -105,6 +105,7 @@ class KeyByKey final : public GroupEngine {
   Step stop();
   void skip(Slot slot, std::string reason);
   bool too_big(Slot slot, Bytes bytes) const;
+  void skip_too_big(Slot slot, Bytes bytes);
   std::string too_big_reason(Bytes bytes) const;
   Millis remaining() const;
 

@@ -29,13 +29,18 @@ Step KeyByKey::scanned(const Replies& replies) {
 void KeyByKey::leave_closed(Slot slot, Bytes biggest) {
   if (!too_big(slot, biggest) || !work_.closed.contains(slot)) return;
   work_.closed.remove(slot);
-  if (!open_.contains(slot)) skip(slot, too_big_reason(biggest));
+  if (!open_.contains(slot)) skip_too_big(slot, biggest);
 }
 
 // A node is taken for dead after its whole time-out without an answer.
 bool KeyByKey::too_big(Slot slot, Bytes bytes) const {
   const auto limit = forward_.contains(slot) ? job_.node_timeout * 3 / 4 : job_.node_timeout / 2;
   return bytes > std::min(kLargestPayload, job_.key_room) || pace_.stall(bytes) >= limit;
+}
+
+void KeyByKey::skip_too_big(Slot slot, Bytes bytes) {
+  skip(slot, too_big_reason(bytes));
+  skipped_.back().no_room = bytes > job_.key_room;
 }
 
 std::string KeyByKey::too_big_reason(Bytes bytes) const {

@@ -210,18 +210,23 @@ std::optional<Refusal> may_give(const WorldNode& node, Bytes transient, const Re
 namespace {
 
 // The batch as one transfer beside what is on its way already; nullopt: one of its nodes is unknown.
-std::optional<Transfer> beside(Projection& projection, const Batch& batch,
-                               const std::map<NodeId, Bytes>& reserved) {
-  for (const auto& [id, bytes] : reserved) projection.reserve(id, bytes);
+std::optional<Transfer> transfer_beside(Projection& projection, const Batch& batch,
+                                        const std::vector<InFlight>& beside) {
+  for (const auto& [other, key_room] : beside) {
+    auto transfer = projection.transfer_of(other);
+    if (!transfer) continue;
+    transfer->payload = key_room;
+    projection.reserve(*transfer);
+  }
   return projection.transfer_of(batch);
 }
 
 }  // namespace
 
-std::optional<Refusal> judge(const World& world, const Batch& batch, const std::map<NodeId, Bytes>& reserved,
+std::optional<Refusal> judge(const World& world, const Batch& batch, const std::vector<InFlight>& beside,
                              const RebalanceSpec& spec, const Factors& factors) {
   Projection projection(world, spec, factors);
-  const auto transfer = beside(projection, batch, reserved);
+  const auto transfer = transfer_beside(projection, batch, beside);
   if (!transfer) {
     return Refusal{
         "UnknownNode",
@@ -235,10 +240,10 @@ std::optional<Refusal> judge(const World& world, const Batch& batch, const std::
   return projection.explain(*obstacle);
 }
 
-Bytes room_for_key(const World& world, const Batch& batch, const std::map<NodeId, Bytes>& reserved,
+Bytes room_for_key(const World& world, const Batch& batch, const std::vector<InFlight>& beside,
                    const RebalanceSpec& spec, const Factors& factors) {
   Projection projection(world, spec, factors);
-  auto transfer = beside(projection, batch, reserved);
+  auto transfer = transfer_beside(projection, batch, beside);
   if (!transfer) return 0;
   transfer->engine = Engine::kKeyByKey;  // the others leave it what they cannot take apart
   Bytes fits = kMigratePayload, does_not = kLargestPayload;

@@ -13,6 +13,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "api/spec.h"
 #include "model/plan.h"
@@ -117,16 +118,22 @@ std::optional<Refusal> may_receive(const WorldNode& node, const Load& load, cons
                                    const NodeFactors& factors);
 std::optional<Refusal> may_give(const WorldNode& node, Bytes transient, const RebalanceSpec& spec);
 
+// A batch that runs, and the biggest key that may travel in it.
+struct InFlight {
+  Batch batch;
+  Bytes key_room = kMigratePayload;
+};
+
 // The whole question for one batch: target, the target's replicas, source; and, where the batch takes the
 // last slot of a source that would then become a replica of the target, the source and its replicas once
-// more. `reserved` is by node id and holds what batches in flight will still bring, with their transients.
-std::optional<Refusal> judge(const World& world, const Batch& batch, const std::map<NodeId, Bytes>& reserved,
+// more. All that the batches `beside` it may still bring is there already, with their buffers.
+std::optional<Refusal> judge(const World& world, const Batch& batch, const std::vector<InFlight>& beside,
                              const RebalanceSpec& spec, const Factors& factors);
 
 // A key travels whole, in one MIGRATE, with its buffers beside it on both ends: the biggest key for which all
 // pods of a batch have that room. Of a batch that fits it is at least kMigratePayload. MEMORY USAGE stands
 // for the key's DUMP, which was smaller for every type that was measured.
-Bytes room_for_key(const World& world, const Batch& batch, const std::map<NodeId, Bytes>& reserved,
+Bytes room_for_key(const World& world, const Batch& batch, const std::vector<InFlight>& beside,
                    const RebalanceSpec& spec, const Factors& factors);
 
 }  // namespace rebalance

@@ -51,8 +51,11 @@ int Projection::index_of(const NodeId& id) const {
   return found != seats_.end() && found->node->id == id ? static_cast<int>(found - seats_.begin()) : -1;
 }
 
-void Projection::reserve(const NodeId& id, Bytes bytes) {
-  if (const int node = index_of(id); node >= 0) seats_[node].reserved += bytes;
+void Projection::reserve(const Transfer& transfer) {
+  auto& target = seats_[transfer.target];
+  seats_[transfer.source].reserved += sending(transfer);
+  target.reserved +=
+      transfer.bytes + receiving(transfer, !target.replicas.empty(), target.node->aof_enabled);
 }
 
 bool Projection::joins_target(const Transfer& transfer) const {
@@ -67,23 +70,24 @@ Bytes Projection::sending(const Transfer& transfer) const {
   return source_transient(transfer.payload) + tracking;
 }
 
+Bytes Projection::receiving(const Transfer& transfer, bool has_replicas, bool aof) const {
+  return is_atomic(transfer.engine) ? atomic_target_transient(transfer.bytes, has_replicas, aof)
+                                    : target_transient(transfer.payload, has_replicas, aof);
+}
+
 template <typename Visit>
 void Projection::each_receiver(const Transfer& transfer, Visit visit) const {
   const auto& target = seats_[transfer.target];
   const bool joins = joins_target(transfer);
   const bool replicated = joins || !target.replicas.empty();
-  const auto buffers_of = [&](bool has_replicas, bool aof) {
-    return is_atomic(transfer.engine) ? atomic_target_transient(transfer.bytes, has_replicas, aof)
-                                      : target_transient(transfer.payload, has_replicas, aof);
-  };
-  const Bytes buffers = buffers_of(!target.replicas.empty(), target.node->aof_enabled);
+  const Bytes buffers = receiving(transfer, !target.replicas.empty(), target.node->aof_enabled);
   if (!visit(Receiver{
           transfer.target, target.now, {target.reserved, transfer.bytes, buffers, replicated, false}}))
     return;
   for (const int replica : target.replicas) {
     const auto& seat = seats_[replica];
     const Load load{std::max(seat.reserved, target.reserved), transfer.bytes,
-                    buffers_of(false, seat.node->aof_enabled), false, true};
+                    receiving(transfer, false, seat.node->aof_enabled), false, true};
     if (!visit(Receiver{replica, seat.now, load})) return;
   }
   if (!joins) return;

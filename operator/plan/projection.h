@@ -35,7 +35,7 @@ struct Seat {
   std::vector<int> replicas;   // of a primary; grows when an emptied primary joins
   bool safe_receiver = false;  // a replica in sync or persistence
   int slots = 0;
-  Bytes reserved = 0;  // of batches in flight, when judged alone
+  Bytes reserved = 0;  // for transfers in flight
   Bytes peak = 0;
   int peak_batch = -1;
   Bytes fork_reserve = 0;
@@ -46,8 +46,10 @@ struct Seat {
 class Projection {
  public:
   Projection(const World& world, const RebalanceSpec& spec, const Factors& factors);
+  Projection(const World& world, RebalanceSpec&& spec, const Factors& factors) = delete;  // it would be gone
 
-  void reserve(const NodeId& id, Bytes bytes);
+  // Takes the transfer for one in flight: what it may bring, and its buffers, are held for it.
+  void reserve(const Transfer& transfer);
   int index_of(const NodeId& id) const;  // -1: unknown
   std::optional<Transfer> transfer_of(const Batch& batch) const;
   Engine engine_of(const Transfer& transfer) const;
@@ -72,6 +74,7 @@ class Projection {
   void each_receiver(const Transfer& transfer, Visit visit) const;
   bool joins_target(const Transfer& transfer) const;
   Bytes sending(const Transfer& transfer) const;  // transient of the source
+  Bytes receiving(const Transfer& transfer, bool has_replicas, bool aof) const;  // of whoever receives
   void note_peak(int node, Bytes peak, int batch_index);
   void note_receiver(const Receiver& receiver, int batch_index);
   void join(const Transfer& transfer);

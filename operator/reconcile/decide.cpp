@@ -23,10 +23,22 @@ void learn(Step& step, const BatchEnd& end) {
   if (ratio > kPredictionMargin) step.notebook().shrink = std::min(step.notebook().shrink + 1, kMostHalvings);
 }
 
+// What had no room beside other batches is tried once more by itself.
+void leave_out(Step& step, const BatchEnd& end) {
+  auto& notebook = step.notebook();
+  const auto room = notebook.key_rooms.find(end.batch.index);
+  const bool shared = room != notebook.key_rooms.end() && !room->second.all;
+  if (shared) notebook.deferred.add(end.no_room);
+  for (const auto& [slot, why] : end.skipped) {
+    if (!shared || !end.no_room.contains(slot)) notebook.skipped.emplace(slot, why);
+  }
+  notebook.key_rooms.erase(end.batch.index);
+}
+
 void take_in(Step& step) {
   for (const auto& end : step.scene.ended) {
     step.notebook().last_end = step.scene.now;
-    for (const auto& [slot, why] : end.skipped) step.notebook().skipped.emplace(slot, why);
+    leave_out(step, end);
     learn(step, end);
     note_canary(step, end);
     if (end.error && end.error->code != ErrorCode::kStopped) count_failure(step, end.error->message);

@@ -31,6 +31,7 @@ struct BatchEnd {
   std::optional<Error> error;           // with the server's words
   Bytes grown = 0;                      // used_memory of the target, after minus before
   bool measured = false;                // grown is this batch's alone
+  SlotSet no_room;                      // of those skipped: with a key bigger than the batch's key_room
 };
 
 struct Scene {
@@ -79,10 +80,18 @@ struct CanaryNotes {
   Bytes expected = 0, grown = 0;         // of the targets, by the estimate and as measured
 };
 
+// The room for keys that a batch in flight was given.
+struct KeyRoom {
+  Bytes bytes = 0;
+  bool all = false;  // nothing else runs meanwhile: there is no more to be had
+};
+
 // What decide keeps from call to call beside the status; lost with the process without harm.
 struct Notebook {
   Factors factors;
   std::map<Slot, std::string> skipped;
+  std::map<int, KeyRoom> key_rooms;        // of the batches in flight, by index
+  SlotSet deferred;                        // until nothing else runs: no room for a key beside other batches
   std::map<PodName, std::string> run_ids;  // of the servers when execution began
   std::optional<Instant> next_try;         // after a failure
   std::optional<Instant> waiting_since;    // nothing may start since

@@ -15,12 +15,22 @@ constexpr auto kPatience = std::chrono::seconds(60);
 // The same of a cluster that is not well while the first slots are watched: as long as gossip takes.
 constexpr std::chrono::seconds kCanaryPatience{10};
 
-// The part of a batch that is left, without slots that were skipped, cut to what the shrunken byte bound
-// allows and to `most` slots.
-Batch rest_of(const Batch& batch, const Step& step, int most) {
+// Of a batch: what goes beside other batches, or what must go by itself.
+enum class Turn { kShared, kAlone };
+
+SlotSet slots_for(Turn turn, const Batch& batch, const Step& step) {
+  const auto& notebook = step.decision.notebook;
+  SlotSet slots = remaining(batch, step.scene.world);
+  for (const auto& [slot, why] : notebook.skipped) slots.remove(slot);
+  if (turn == Turn::kAlone) return intersection(slots, notebook.deferred);
+  slots.remove(notebook.deferred);
+  return slots;
+}
+
+// Of the slots that are left for this turn, `most` at the most, cut to what the shrunken byte bound allows.
+Batch rest_of(const Batch& batch, Turn turn, const Step& step, int most) {
   Batch rest = batch;
-  rest.slots = remaining(batch, step.scene.world);
-  for (const auto& [slot, why] : step.decision.notebook.skipped) rest.slots.remove({slot, slot});
+  rest.slots = slots_for(turn, batch, step);
   const Bytes bound = step.spec.batch.max_bytes >> step.decision.notebook.shrink;
   const auto& sizes = step.scene.world.sizes;
   SlotSet cut;
@@ -56,23 +66,40 @@ bool share_a_node(const Batch& a, const Batch& b) {
 // adds little speed and much waiting of clients (docs/benchmarks.md).
 constexpr int kPairsToOneTarget = 2;
 
+bool one_pair_only(const Plan& plan) {
+  return std::ranges::all_of(plan.batches, [&](const Batch& batch) {
+    return batch.source == plan.batches.front().source && batch.target == plan.batches.front().target;
+  });
+}
+
 // Starts, in the plan's order, what the gate allows beside what runs. Where
 // a batch does not fit yet, later ones to the same target wait behind it, so that its room is not given away.
 struct Starter {
   Step& step;
   const Plan& plan;
   std::vector<Batch> running;
-  std::map<NodeId, Bytes> reserved;
+  std::vector<InFlight> beside;  // the same with the room for keys of each
   std::vector<NodeId> blocked;
   std::optional<Refusal> refusal;  // the first reason why something did not start
   bool left = false;               // anything still to be moved, running or not
   int most = kSlotCount;           // slots that may still be started
 
-  void take(const Batch& planned) {
-    Batch batch = rest_of(planned, step, kSlotCount);
+  Starter(Step& now, const Plan& of) : step(now), plan(of), running(now.scene.running) {
+    most = may_still_start(step, plan);
+    for (const auto& batch : running) beside.push_back({batch, room_of(batch).bytes});
+  }
+
+  void take_all() {
+    for (const auto& batch : plan.batches) take(batch, Turn::kShared);
+    if (left || !running.empty()) return;
+    for (const auto& batch : plan.batches) take(batch, Turn::kAlone);
+  }
+
+  void take(const Batch& planned, Turn turn) {
+    Batch batch = rest_of(planned, turn, step, kSlotCount);
     if (batch.slots.empty()) return;
     left = true;
-    if (batch.slots.size() > most) batch = rest_of(planned, step, most);
+    if (batch.slots.size() > most) batch = rest_of(planned, turn, step, most);
     if (batch.slots.empty()) return;
     const bool full = std::ssize(running) >= step.spec.batch.parallel_pairs;
     const bool alone = is_atomic(plan.engine_of(batch));
@@ -81,17 +108,38 @@ struct Starter {
              ((alone || is_atomic(plan.engine_of(other))) && share_a_node(batch, other));
     });
     const bool crowded = std::ranges::count(running, batch.target, &Batch::target) >= kPairsToOneTarget;
-    if (full || busy || crowded || std::ranges::count(blocked, batch.target) > 0) return;
-    if (auto no = judge(step.scene.world, batch, reserved, step.spec, step.notebook().factors)) {
+    if (full || busy || crowded || nothing_beside() || std::ranges::count(blocked, batch.target) > 0) return;
+    if (auto no = judge(step.scene.world, batch, beside, step.spec, step.notebook().factors)) {
       blocked.push_back(batch.target);
       if (!refusal) refusal = std::move(no);
       return;
     }
-    const Bytes room = room_for_key(step.scene.world, batch, reserved, step.spec, step.notebook().factors);
-    reserved[batch.target] += batch.bytes;
+    const auto room = room_for_keys(batch, turn);
+    step.notebook().key_rooms[batch.index] = room;
+    beside.push_back({batch, room.bytes});
     most -= batch.slots.size();
     running.push_back(batch);
-    step.decision.actions.emplace_back(StartBatch{batch, room});
+    step.decision.actions.emplace_back(StartBatch{batch, room.bytes});
+  }
+
+  // A batch that was given all the room there is for a key runs by itself.
+  bool nothing_beside() const {
+    return std::ranges::any_of(running, [&](const Batch& batch) { return room_of(batch).all; });
+  }
+
+  KeyRoom room_of(const Batch& batch) const {
+    const auto& rooms = step.notebook().key_rooms;
+    const auto found = rooms.find(batch.index);
+    return found != rooms.end() ? found->second : KeyRoom{kMigratePayload, false};
+  }
+
+  // Half of it where others may come: with their batches, and with keys of their own.
+  KeyRoom room_for_keys(const Batch& batch, Turn turn) const {
+    const auto& factors = step.notebook().factors;
+    const Bytes room = room_for_key(step.scene.world, batch, beside, step.spec, factors);
+    if (turn == Turn::kAlone || step.spec.batch.parallel_pairs == 1 || one_pair_only(plan))
+      return {room, true};
+    return {std::max(kMigratePayload, room / 2), false};
   }
 };
 
@@ -197,9 +245,8 @@ Decision move(Step step) {
   if (auto holding = hold_unhealthy(step)) return *std::move(holding);
   if (pausing(step)) return step.stay("Pausing", "pausing between batches", Millis(200));
   const Plan plan = *step.status().plan;
-  Starter starter{step, plan, step.scene.running, {}, {}, {}, false, may_still_start(step, plan)};
-  for (const auto& batch : step.scene.running) starter.reserved[batch.target] += batch.bytes;
-  for (const auto& batch : plan.batches) starter.take(batch);
+  Starter starter(step, plan);
+  starter.take_all();
   if (!starter.left && step.scene.running.empty()) {
     if (step.status().roll_back) return conclude_rollback(std::move(step));
     step.decision.requeue = Millis(0);

@@ -268,5 +268,36 @@ TEST_P(TwoVersions, AKeyWithoutRoomForItsBuffersStaysAndIsNamed) {
   EXPECT_EQ(cluster.owner_of(slot), 1 - from) << roomy.out;
 }
 
+// A tag whose keys lie in one of these slots.
+std::string tag_within(int first, int last) {
+  for (int i = 0;; ++i) {
+    auto tag = std::to_string(i);
+    if (const int slot = rig::key_slot(tag); slot >= first && slot <= last) return tag;
+  }
+}
+
+// Two pairs to one target, each with a big key, and room for the buffers of one: the keys go one by one.
+TEST_P(TwoVersions, BigKeysOfTwoPairsThatHaveNoRoomTogetherGoOneAfterTheOther) {
+  constexpr std::int64_t kKey = 60LL << 20, kLimit = 400LL << 20;
+  rig::TestCluster cluster(GetParam(), {.primaries = 3, .server = {.node_timeout_ms = 15000}});
+  rig::fill(cluster.seed(), {.keys = 3000});
+  ASSERT_NE(cluster.owner_of(5460), cluster.owner_of(5461));
+  for (const auto& tag : {tag_within(5441, 5460), tag_within(5461, 5480)})
+    rig::write_big_hash(cluster.seed(), "big{" + tag + "}", kKey);
+  const auto before = rig::digest(cluster.seed());
+  Work work(cluster);
+  work.aim(move_of("5441-5480", "redis-2"), "engine: KeyByKey\n", kLimit);
+  const auto finished = work.run();
+  EXPECT_EQ(finished.exit_code, kDone) << finished.out;
+  std::cout << finished.out;
+  EXPECT_THAT(finished.out, testing::Not(testing::HasSubstr("has no room"))) << finished.out;
+  for (int slot = 5441; slot <= 5480; ++slot) EXPECT_EQ(cluster.owner_of(slot), 2) << finished.out;
+  // Buffers and all, the target stayed under its ceiling of 80 %.
+  const auto memory = cluster.command(2, {"INFO", "memory"}).text;
+  EXPECT_LT(std::stoll(rig::info_field(memory, "used_memory_peak")), kLimit * 8 / 10);
+  expect_clean(cluster);
+  expect_same_data(before, rig::digest(cluster.seed()));
+}
+
 }  // namespace
 }  // namespace rebalance

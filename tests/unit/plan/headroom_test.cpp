@@ -171,7 +171,28 @@ TEST(Judge, AsksTheReplicasOfTheTargetToo) {
 TEST(Judge, CountsWhatIsOnItsWayInOtherBatches) {
   const auto world = pair_with_replica();
   const auto batch = batch_of(world, 0, 1, "0-3999", 20 * kMB);
-  EXPECT_TRUE(judge(world, batch, {{world.nodes[1].id, 70 * kMB}}, {}, {}));
+  const auto other = batch_of(world, 0, 1, "4000-7999", 40 * kMB);
+  EXPECT_FALSE(judge(world, batch, {{other}}, {}, {}));
+  EXPECT_TRUE(judge(world, batch, {{other}, {other}}, {}, {}));
+}
+
+TEST(Judge, CountsTheBuffersOfTheBiggestKeyThatMayTravelInAnotherBatch) {
+  const auto world = pair_with_replica();
+  const auto batch = batch_of(world, 0, 1, "0-3999", 10 * kMB);
+  const auto other = batch_of(world, 0, 1, "4000-7999", 10 * kMB);
+  EXPECT_FALSE(judge(world, batch, {{other, kMigratePayload}}, {}, {}));
+  EXPECT_TRUE(judge(world, batch, {{other, 30 * kMB}}, {}, {}));
+}
+
+TEST(Judge, ASourceHoldsTheBuffersOfAllWhoTakeFromIt) {
+  auto world = world_of({{40 * kMB, 16384}, {1 * kMB, 0}, {1 * kMB, 0}});
+  const Bytes left = walls_of(world.nodes[0], {}).flood - world.nodes[0].memory.rss;
+  const auto one = batch_of(world, 0, 1, "0-99", kMB), two = batch_of(world, 0, 2, "100-199", kMB);
+  EXPECT_FALSE(judge(world, two, {{one, left / 4}}, {}, {}));
+  const auto refusal = judge(world, two, {{one, left / 2}}, {}, {});
+  ASSERT_TRUE(refusal);
+  EXPECT_EQ(refusal->rule, "Flood");
+  EXPECT_EQ(refusal->pod, world.nodes[0].pod);
 }
 
 TEST(Judge, AddsTwoStandardErrorsWhereSizesWereSampled) {
@@ -190,7 +211,8 @@ TEST(RoomForKey, IsWhatTheBuffersOfBothSidesLeaveRoomFor) {
   const Bytes room = room_for_key(world, batch, {}, {}, {});
   EXPECT_GE(room, kMigratePayload);
   // Three times the key on a target that feeds a replica: what the walls leave, less the batch itself.
-  Projection projection(world, RebalanceSpec{}, {});
+  const RebalanceSpec spec;
+  Projection projection(world, spec, {});
   auto transfer = *projection.transfer_of(batch);
   transfer.payload = room;
   EXPECT_FALSE(projection.check(transfer));
@@ -202,7 +224,7 @@ TEST(RoomForKey, ShrinksWithWhatIsOnItsWayAndWithTheLimitOfAReplica) {
   auto world = pair_with_replica();
   const auto batch = batch_of(world, 0, 1, "0-3999", 20 * kMB);
   const Bytes room = room_for_key(world, batch, {}, {}, {});
-  EXPECT_LT(room_for_key(world, batch, {{world.nodes[1].id, 10 * kMB}}, {}, {}), room);
+  EXPECT_LT(room_for_key(world, batch, {{batch_of(world, 0, 1, "4000-7999", 10 * kMB)}}, {}, {}), room);
   world.nodes[2].limit = 60 * kMB;
   EXPECT_LT(room_for_key(world, batch, {}, {}, {}), room);
 }

@@ -131,15 +131,101 @@ TEST(Decide, APrimaryWithoutReplicasIsRefusedWhenTheSpecRequiresThem) {
   EXPECT_THAT(drive.status.message, HasSubstr("also ReplicasNotInSync at redis-"));
 }
 
-TEST(Decide, ABatchIsToldHowBigAKeyMayTravelInIt) {
+Bytes all_the_room(const Drive& drive, const Batch& batch) {
+  return room_for_key(drive.scene.world, batch, {}, drive.resource.spec, drive.notebook.factors);
+}
+
+TEST(Decide, ABatchThatRunsByItselfGetsAllTheRoomThatIsThereForAKey) {
   Drive drive;
-  drive.until(State::kRebalancing);
-  drive.once();
-  ASSERT_GE(count<StartBatch>(drive.last), 1);
+  drive.resource.spec.batch.parallel_pairs = 1;
+  drive.until_batch();
   const auto& start = std::get<StartBatch>(drive.last.actions.front());
   EXPECT_GE(start.key_room, kMigratePayload);
-  EXPECT_EQ(start.key_room,
-            room_for_key(drive.scene.world, start.batch, {}, drive.resource.spec, drive.notebook.factors));
+  EXPECT_EQ(start.key_room, all_the_room(drive, start.batch));
+}
+
+TEST(Decide, BatchesThatRunTogetherShareTheRoomForKeysSoThatAllOfThemFit) {
+  Drive drive;
+  for (auto& node : drive.scene.world.nodes) node.limit = 160 * kMiB;
+  drive.until_batch();
+  ASSERT_EQ(count<StartBatch>(drive.last), 2);
+  std::vector<InFlight> all;
+  for (const auto& action : drive.last.actions) {
+    const auto& start = std::get<StartBatch>(action);
+    EXPECT_GE(start.key_room, kMigratePayload);
+    EXPECT_LT(start.key_room, all_the_room(drive, start.batch));
+    all.push_back({start.batch, start.key_room});
+  }
+  // Beside both with their biggest keys, the target is still under its ceiling.
+  const Batch none{.source = all[0].batch.source, .target = all[0].batch.target};
+  EXPECT_FALSE(judge(drive.scene.world, none, all, drive.resource.spec, drive.notebook.factors));
+}
+
+// Its batch ends with all slots moved but this one.
+Slot keep_back(Drive& drive, const StartBatch& start, Bytes key) {
+  const Slot slot = start.batch.slots.ranges().front().first;
+  Batch moved = start.batch;
+  moved.slots.remove(slot);
+  drive.complete(moved);
+  drive.scene.ended.back().skipped = {{slot, "no room for a key of " + human_bytes(key)}};
+  drive.scene.ended.back().no_room.add(slot);
+  return slot;
+}
+
+TEST(Decide, ASlotWhoseKeyHadNoRoomBesideOthersGoesByItselfAtTheEnd) {
+  Drive drive;
+  drive.until_batch();
+  const Slot slot = keep_back(drive, std::get<StartBatch>(drive.last.actions.front()), 90 * kMiB);
+  Decision alone;
+  for (int i = 0; i < 200 && !is_final(drive.status.state); i++) {
+    drive.once();
+    for (const auto& action : drive.last.actions) {
+      const auto* start = std::get_if<StartBatch>(&action);
+      if (start != nullptr && start->batch.slots.contains(slot)) alone = drive.last;
+    }
+    drive.obey();
+  }
+  EXPECT_EQ(drive.status.state, State::kSucceeded) << drive.status.message;
+  EXPECT_NE(drive.status.reason, "SlotsSkipped");
+  ASSERT_EQ(alone.actions.size(), 1) << "nothing starts beside it";
+  const auto& start = std::get<StartBatch>(alone.actions.front());
+  EXPECT_EQ(start.batch.slots.text(), std::to_string(slot));
+  EXPECT_TRUE(alone.notebook.key_rooms.at(start.batch.index).all);
+  EXPECT_GT(start.key_room, 90 * kMiB);
+}
+
+TEST(Decide, NothingStartsBesideASlotThatGoesByItself) {
+  Drive drive;
+  drive.until_batch();
+  const Batch batch = drive.first_batch();
+  drive.scene.running = {batch};
+  drive.notebook.key_rooms = {{batch.index, {90 * kMiB, true}}};
+  drive.once();
+  EXPECT_EQ(count<StartBatch>(drive.last), 0);
+  drive.notebook.key_rooms = {{batch.index, {kMigratePayload, false}}};
+  drive.once();
+  EXPECT_GE(count<StartBatch>(drive.last), 1);
+}
+
+TEST(Decide, ASlotWhoseKeyHasNoRoomEvenByItselfIsSkipped) {
+  Drive drive;
+  drive.until_batch();
+  const Slot slot = keep_back(drive, std::get<StartBatch>(drive.last.actions.front()), 300 * kMiB);
+  for (int i = 0; i < 200 && !is_final(drive.status.state); i++) {
+    drive.once();
+    for (const auto& action : drive.last.actions) {
+      const auto* start = std::get_if<StartBatch>(&action);
+      if (start == nullptr) continue;
+      if (start->batch.slots.contains(slot)) {
+        keep_back(drive, *start, 300 * kMiB);
+      } else {
+        drive.complete(start->batch);
+      }
+    }
+  }
+  EXPECT_EQ(drive.status.state, State::kSucceeded) << drive.status.message;
+  EXPECT_EQ(drive.status.reason, "SlotsSkipped");
+  EXPECT_THAT(drive.status.message, HasSubstr("a key of 300"));
 }
 
 TEST(Decide, AStopLetsRunningBatchesEndAndStartsNothing) {

@@ -64,13 +64,13 @@ TEST(RollBack, IsAPlanUnderTheSameRulesOfMemory) {
   drive.ask();
   for (int i = 0; i < 200 && !is_final(drive.status.state); i++) {
     drive.once();
-    std::map<NodeId, Bytes> reserved;
+    std::vector<InFlight> beside;
     for (const auto& action : drive.last.actions) {
       const auto* start = std::get_if<StartBatch>(&action);
       if (start == nullptr) continue;
       EXPECT_LE(start->batch.bytes, drive.resource.spec.batch.max_bytes);
-      EXPECT_FALSE(judge(drive.scene.world, start->batch, reserved, drive.resource.spec, {}));
-      reserved[start->batch.target] += start->batch.bytes;
+      EXPECT_FALSE(judge(drive.scene.world, start->batch, beside, drive.resource.spec, {}));
+      beside.push_back({start->batch, start->key_room});
     }
     drive.obey();
   }
