@@ -59,6 +59,7 @@ void put_memory(std::string& out, const MemoryReading& memory) {
   line("lazyfreePending", memory.lazyfree_pending);
   line("lastCow", memory.last_cow);
   line("evictedKeys", memory.evicted_keys);
+  if (memory.holds_outgrown) out += "      holdsOutgrown: true\n";
 }
 
 void put_node(std::string& out, const WorldNode& node, const World& world) {
@@ -224,6 +225,7 @@ Status read_memory(const YamlNode& in, const std::string& source, MemoryReading&
   fields.bytes("lazyfreePending", memory.lazyfree_pending);
   fields.bytes("lastCow", memory.last_cow);
   fields.integer("evictedKeys", memory.evicted_keys);
+  fields.boolean("holdsOutgrown", memory.holds_outgrown);
   return fields.done();
 }
 

@@ -124,7 +124,7 @@ Walls walls_of(const WorldNode& node, const HeadroomSpec& spec) {
           percent_of(limit, spec.high_watermark_percent), percent_of(limit, spec.flood_watermark_percent)};
 }
 
-Bytes source_transient(Bytes payload) { return 2 * payload; }
+Bytes source_transient(Bytes payload, bool holds_outgrown) { return (holds_outgrown ? 8 : 2) * payload; }
 
 Bytes atomic_source_transient(Bytes bytes, Bytes used) {
   constexpr Bytes kPageTableShare = 400;  // 8 bytes for each page of 4 KiB, and the tables above

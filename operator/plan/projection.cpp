@@ -64,10 +64,10 @@ bool Projection::joins_target(const Transfer& transfer) const {
 }
 
 Bytes Projection::sending(const Transfer& transfer) const {
-  if (is_atomic(transfer.engine))
-    return atomic_source_transient(transfer.bytes, seats_[transfer.source].now.used);
+  const auto& source = seats_[transfer.source];
+  if (is_atomic(transfer.engine)) return atomic_source_transient(transfer.bytes, source.now.used);
   const Bytes tracking = transfer.engine == Engine::kLiveCopy ? kLiveTracking : 0;
-  return source_transient(transfer.payload) + tracking;
+  return source_transient(transfer.payload, source.node->memory.holds_outgrown) + tracking;
 }
 
 Bytes Projection::receiving(const Transfer& transfer, bool has_replicas, bool aof) const {

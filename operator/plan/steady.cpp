@@ -94,7 +94,7 @@ class Judge {
       return receive(node, load_of(node, incoming), pod,
                      fmt::format("receives {} for its share", human_bytes(incoming)));
     }
-    const auto transient = source_transient(kMigratePayload);
+    const auto transient = source_transient(kMigratePayload, node.memory.holds_outgrown);
     const auto verdict = weigh_giver(node, standing_of(node, {}), transient, spec_);
     const auto walls = walls_of(node, spec_.headroom);
     const auto peak = node.memory.base() + transient;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <tuple>
 
 #include "base/text.h"
 #include "redis/atomic_tasks.h"
@@ -184,6 +185,14 @@ Version parse_version(const Info& info) {
   return version;
 }
 
+// "jemalloc-5.3.1"
+bool holds_outgrown(std::string_view allocator) {
+  if (cut(allocator, '-') != "jemalloc") return false;
+  const int major = number_or(cut(allocator, '.'), 0), minor = number_or(cut(allocator, '.'), 0);
+  const int patch = number_or(cut(allocator, '-'), 0);
+  return std::tuple(major, minor, patch) >= std::tuple(5, 3, 1);
+}
+
 MemoryReading parse_memory(const Info& info) {
   MemoryReading memory;
   memory.used = info.number("used_memory");
@@ -195,6 +204,7 @@ MemoryReading parse_memory(const Info& info) {
   memory.lazyfree_pending = info.number("lazyfree_pending_objects");
   memory.last_cow = std::max(info.number("rdb_last_cow_size"), info.number("aof_last_cow_size"));
   memory.evicted_keys = info.number("evicted_keys");
+  memory.holds_outgrown = holds_outgrown(info.text("mem_allocator"));
   return memory;
 }
 

@@ -245,6 +245,12 @@ TEST_P(TwoVersions, AKeyThatWouldStallTheServerStaysAndIsNamed) {
   expect_same_data(before, rig::digest(cluster.seed()));
 }
 
+// Whether MIGRATE needs eight times the key on its source, where twice is usual (plan/headroom.h).
+bool holds_outgrown(const rig::TestCluster& cluster) {
+  const auto memory = cluster.command(0, {"INFO", "memory"}).text;
+  return rig::info_field(memory, "mem_allocator") == "jemalloc-5.3.1";
+}
+
 // MIGRATE needs the key twice over on either side: a limit that holds the key itself may not hold that.
 TEST_P(TwoVersions, AKeyWithoutRoomForItsBuffersStaysAndIsNamed) {
   rig::TestCluster cluster(GetParam(), {.primaries = 2, .server = {.node_timeout_ms = 15000}});
@@ -262,9 +268,10 @@ TEST_P(TwoVersions, AKeyWithoutRoomForItsBuffersStaysAndIsNamed) {
   EXPECT_EQ(cluster.owner_of(slot), from);
   EXPECT_EQ(cluster.owner_of(slot + 1), 1 - from);
   expect_clean(cluster);
-  work.amend("engine: KeyByKey\n", 600LL << 20);
+  work.amend("engine: KeyByKey\n", holds_outgrown(cluster) ? 1500LL << 20 : 600LL << 20);
   const auto roomy = work.run();
   EXPECT_EQ(roomy.exit_code, kDone) << roomy.out;
+  EXPECT_THAT(roomy.out, testing::Not(testing::HasSubstr("Failure")));
   EXPECT_EQ(cluster.owner_of(slot), 1 - from) << roomy.out;
 }
 
@@ -278,23 +285,24 @@ std::string tag_within(int first, int last) {
 
 // Two pairs to one target, each with a big key, and room for the buffers of one: the keys go one by one.
 TEST_P(TwoVersions, BigKeysOfTwoPairsThatHaveNoRoomTogetherGoOneAfterTheOther) {
-  constexpr std::int64_t kKey = 60LL << 20, kLimit = 400LL << 20;
+  constexpr std::int64_t kKey = 60LL << 20;
   rig::TestCluster cluster(GetParam(), {.primaries = 3, .server = {.node_timeout_ms = 15000}});
+  const std::int64_t limit = (holds_outgrown(cluster) ? 900LL : 400LL) << 20;
   rig::fill(cluster.seed(), {.keys = 3000});
   ASSERT_NE(cluster.owner_of(5460), cluster.owner_of(5461));
   for (const auto& tag : {tag_within(5441, 5460), tag_within(5461, 5480)})
     rig::write_big_hash(cluster.seed(), "big{" + tag + "}", kKey);
   const auto before = rig::digest(cluster.seed());
   Work work(cluster);
-  work.aim(move_of("5441-5480", "redis-2"), "engine: KeyByKey\n", kLimit);
+  work.aim(move_of("5441-5480", "redis-2"), "engine: KeyByKey\n", limit);
   const auto finished = work.run();
   EXPECT_EQ(finished.exit_code, kDone) << finished.out;
-  std::cout << finished.out;
-  EXPECT_THAT(finished.out, testing::Not(testing::HasSubstr("has no room"))) << finished.out;
+  for (const auto* trouble : {"has no room", "Failure", "above its"})
+    EXPECT_THAT(finished.out, testing::Not(testing::HasSubstr(trouble)));
   for (int slot = 5441; slot <= 5480; ++slot) EXPECT_EQ(cluster.owner_of(slot), 2) << finished.out;
   // Buffers and all, the target stayed under its ceiling of 80 %.
   const auto memory = cluster.command(2, {"INFO", "memory"}).text;
-  EXPECT_LT(std::stoll(rig::info_field(memory, "used_memory_peak")), kLimit * 8 / 10);
+  EXPECT_LT(std::stoll(rig::info_field(memory, "used_memory_peak")), limit * 8 / 10);
   expect_clean(cluster);
   expect_same_data(before, rig::digest(cluster.seed()));
 }

@@ -22,6 +22,7 @@ World production() {
   primary.memory.rss = 111'000'000;
   primary.memory.maxmemory = kGiB;
   primary.memory.last_cow = 5 * kMiB;
+  primary.memory.holds_outgrown = true;
   primary.save_points = true;
   primary.allow_replica_migration = false;
   WorldNode replica = primary;

@@ -229,6 +229,15 @@ TEST(RoomForKey, ShrinksWithWhatIsOnItsWayAndWithTheLimitOfAReplica) {
   EXPECT_LT(room_for_key(world, batch, {}, {}, {}), room);
 }
 
+TEST(RoomForKey, IsSmallWhereTheSourcesAllocatorHoldsWhatItsBuffersOutgrew) {
+  auto world = world_of({{40 * kMB, 16384, 120 * kMB}, {10 * kMB, 0, 8 * kGiB}});
+  const auto batch = batch_of(world, 0, 1, "0-99", kMB);
+  const Bytes room = room_for_key(world, batch, {}, {}, {});
+  world.nodes[0].memory.holds_outgrown = true;
+  EXPECT_NEAR(static_cast<double>(room_for_key(world, batch, {}, {}, {})),
+              static_cast<double>(room) * 2 / 8, kMigratePayload);
+}
+
 TEST(RoomForKey, HasNoBoundBelowWhatAServerTakesWhereMemoryIsPlenty) {
   const auto world = world_of({{40 * kMB, 8192, 1000 * kMB * 10}, {10 * kMB, 8192, 1000 * kMB * 10}});
   EXPECT_GT(room_for_key(world, batch_of(world, 0, 1, "0-99", kMB), {}, {}, {}), kLargestPayload - kMiB);

@@ -18,7 +18,7 @@ World incident() {
 TEST(Incident, EveryGiverIsOverItsCeilingAndUnderTheFloodMark) {
   const auto walls = walls_of(incident().nodes[0], {});
   EXPECT_GT(111 * kMB, walls.ceiling);
-  EXPECT_LT(111 * kMB + source_transient(kMigratePayload), walls.flood);
+  EXPECT_LT(111 * kMB + source_transient(kMigratePayload, false), walls.flood);
 }
 
 TEST(Incident, ReliefToTheEmptyNodeIsAllowed) {

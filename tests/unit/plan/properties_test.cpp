@@ -121,7 +121,7 @@ TEST(EveryPlan, BreaksNoWallAtAnyPrefix) {
     for (const auto& batch : plan.batches) {
       const auto &source = *world.find(batch.source), &target = *world.find(batch.target);
       const auto from = walls_of(source, spec.headroom), to = walls_of(target, spec.headroom);
-      RC_ASSERT(ledgers[source.id].resident(source) + source_transient(kMigratePayload) <= from.flood);
+      RC_ASSERT(ledgers[source.id].resident(source) + source_transient(kMigratePayload, false) <= from.flood);
       ledgers[source.id].went += batch.bytes;
       ledgers[target.id].came += batch.bytes;
       for (const auto* replica : world.replicas_of(target.id)) {
@@ -151,7 +151,7 @@ TEST(EveryPlan, RaisesAPodThatIsOverItsCeilingByNoMoreThanItsTransient) {
     if (plan.refusal) return;
     for (const auto& node : plan.nodes) {
       if (node.base <= node.ceiling || node.slots_after == 0) continue;
-      RC_ASSERT(node.peak <= node.base + source_transient(kMigratePayload));
+      RC_ASSERT(node.peak <= node.base + source_transient(kMigratePayload, false));
     }
   }));
 }

@@ -79,6 +79,7 @@ TEST_P(EveryVersion, TellsItsMemory) {
   EXPECT_GT(memory.dataset, 0);
   EXPECT_EQ(memory.maxmemory, 0);
   EXPECT_EQ(memory.evicted_keys, 0);
+  EXPECT_EQ(memory.holds_outgrown, text("info").find("mem_allocator:jemalloc-5.3.1") != std::string::npos);
 }
 
 TEST_P(EveryVersion, ListsTheReplicaThatIsOnline) {
