@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <numeric>
 #include <set>
@@ -213,11 +214,18 @@ std::optional<Violation> find_too_long(const Place& place) {
   return std::nullopt;
 }
 
+std::unique_ptr<const valijson::Schema> compile(const json& schema) {
+  auto compiled = std::make_unique<valijson::Schema>();
+  valijson::SchemaParser().populateSchema(valijson::adapters::NlohmannJsonAdapter(schema), *compiled);
+  return compiled;
+}
+
 std::optional<Violation> find_type_or_pattern(const json& value, const json& schema) {
-  valijson::Schema compiled;
-  valijson::SchemaParser parser;
-  parser.populateSchema(valijson::adapters::NlohmannJsonAdapter(schema), compiled);
-  valijson::Validator validator(valijson::Validator::kStrongTypes);
+  // Takes longer than the check itself, so for the schema of all resources it is done once.
+  static const auto usual = compile(rebalance_schema());
+  const auto other = &schema == &rebalance_schema() ? nullptr : compile(schema);
+  const auto& compiled = other ? *other : *usual;
+  thread_local valijson::Validator validator(valijson::Validator::kStrongTypes);  // keeps compiled patterns
   valijson::ValidationResults results;
   if (validator.validate(compiled, valijson::adapters::NlohmannJsonAdapter(value), &results))
     return std::nullopt;

@@ -16,6 +16,7 @@ namespace {
 constexpr auto kLeaseName = "redis-rebalance-operator";
 constexpr Millis kFlushEvents{2'000};
 constexpr Millis kFigures{5'000};
+constexpr Millis kSyncing{5};  // between two looks whether the caches are full, which takes tens of ms
 
 // What probes and metrics say, before and while this process leads.
 struct Health {
@@ -70,14 +71,14 @@ class Leading {
     for (int i = 0; i < options_.workers; ++i) workers.emplace_back([this, stop] { work(stop); });
     while (!stop.stop_requested()) {
       tell_figures();
-      wait_for(stop, objects_.synced() ? kFigures : Millis(100));
+      wait_for(stop, objects_.synced() ? kFigures : kSyncing);
     }
     queue_.shut_down();
   }
 
  private:
   void work(const std::stop_token& stop) {
-    while (!objects_.synced() && !stop.stop_requested()) wait_for(stop, Millis(20));
+    while (!objects_.synced() && !stop.stop_requested()) wait_for(stop, kSyncing);
     while (const auto key = queue_.get(stop)) {
       const auto began = BootClock::now();
       const auto slash = key->find('/');

@@ -65,9 +65,9 @@ struct Walls {
 };
 Walls walls_of(const WorldNode& node, const HeadroomSpec& spec);  // limit 0 takes assumedLimit
 
-// Engine buffers that INFO does not show (measured on MIGRATE of keys of 3 to 60 MB of each type, Redis 6.0 to
-// 8.6, Valkey 8.1 and 9.1; docs/concepts.md). The source builds each key in its own buffer and appends it to
-// the command: twice the payload, and up to eight times where the allocator still holds what these buffers
+// Engine buffers that INFO does not show (measured on MIGRATE of keys of 3 to 60 MB of each type, Redis 6.0
+// to 8.6, Valkey 8.1 and 9.1; docs/concepts.md). The source builds each key in its own buffer and appends it
+// to the command: twice the payload, and up to eight times where the allocator still holds what these buffers
 // outgrew. The target holds payload and value, and once more for each stream it feeds.
 Bytes source_transient(Bytes payload, bool holds_outgrown);
 Bytes target_transient(Bytes payload, bool has_replicas, bool aof);

@@ -54,8 +54,7 @@ int Projection::index_of(const NodeId& id) const {
 void Projection::reserve(const Transfer& transfer) {
   auto& target = seats_[transfer.target];
   seats_[transfer.source].reserved += sending(transfer);
-  target.reserved +=
-      transfer.bytes + receiving(transfer, !target.replicas.empty(), target.node->aof_enabled);
+  target.reserved += transfer.bytes + receiving(transfer, !target.replicas.empty(), target.node->aof_enabled);
 }
 
 bool Projection::joins_target(const Transfer& transfer) const {

@@ -73,7 +73,7 @@ class Projection {
   template <typename Visit>
   void each_receiver(const Transfer& transfer, Visit visit) const;
   bool joins_target(const Transfer& transfer) const;
-  Bytes sending(const Transfer& transfer) const;  // transient of the source
+  Bytes sending(const Transfer& transfer) const;                                 // transient of the source
   Bytes receiving(const Transfer& transfer, bool has_replicas, bool aof) const;  // of whoever receives
   void note_peak(int node, Bytes peak, int batch_index);
   void note_receiver(const Receiver& receiver, int batch_index);

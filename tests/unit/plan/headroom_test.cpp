@@ -234,8 +234,8 @@ TEST(RoomForKey, IsSmallWhereTheSourcesAllocatorHoldsWhatItsBuffersOutgrew) {
   const auto batch = batch_of(world, 0, 1, "0-99", kMB);
   const Bytes room = room_for_key(world, batch, {}, {}, {});
   world.nodes[0].memory.holds_outgrown = true;
-  EXPECT_NEAR(static_cast<double>(room_for_key(world, batch, {}, {}, {})),
-              static_cast<double>(room) * 2 / 8, kMigratePayload);
+  EXPECT_NEAR(static_cast<double>(room_for_key(world, batch, {}, {}, {})), static_cast<double>(room) * 2 / 8,
+              kMigratePayload);
 }
 
 TEST(RoomForKey, HasNoBoundBelowWhatAServerTakesWhereMemoryIsPlenty) {
