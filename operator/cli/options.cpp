@@ -41,6 +41,42 @@ constexpr const char* kOperatorHelp =
 Example:
   redis-rebalance operator --leader-elect
   redis-rebalance operator --kubeconfig ~/.kube/config --namespaces shop --metrics-address 127.0.0.1:8080)";
+constexpr const char* kGetHelp =
+    R"(Shows the RedisRebalances of a namespace, or one of them with its plan, nodes and failures.
+
+Example:
+  redis-rebalance get --all-namespaces
+  redis-rebalance get balance --namespace shop)";
+constexpr const char* kWatchHelp =
+    R"(Tells each change of a RedisRebalance until it has ended, then exits as `run` would.
+
+Example:
+  redis-rebalance watch balance --namespace shop)";
+constexpr const char* kApproveHelp =
+    R"(Approves the plan that waits, or none but the one with this hash.
+
+Example:
+  redis-rebalance approve balance --namespace shop --plan-hash 41d8c3a0b2e67f95)";
+constexpr const char* kPauseHelp =
+    R"(Stops at the next safe point, within seconds, and holds.
+
+Example:
+  redis-rebalance pause balance --namespace shop)";
+constexpr const char* kResumeHelp =
+    R"(Goes on with what was paused.
+
+Example:
+  redis-rebalance resume balance --namespace shop)";
+constexpr const char* kCancelHelp =
+    R"(Stops at the next safe point for good; what was moved stays.
+
+Example:
+  redis-rebalance cancel balance --namespace shop)";
+constexpr const char* kRollBackHelp =
+    R"(Takes every slot back to where it was before the first one moved.
+
+Example:
+  redis-rebalance rollback balance --namespace shop)";
 constexpr const char* kVersionHelp = "Prints the version.\n\nExample:\n  redis-rebalance version";
 constexpr const char* kCompletionHelp = R"(Prints a completion script.
 
@@ -83,6 +119,15 @@ struct Grammar {
     check(command(Command::kCheck, "check", "Look for what stands in the way", kCheckHelp));
     in_cluster(
         command(Command::kOperator, "operator", "Watch RedisRebalances on an API server", kOperatorHelp));
+    get(command(Command::kGet, "get", "Show RedisRebalances of an API server", kGetHelp));
+    one(command(Command::kWatch, "watch", "Follow a RedisRebalance to its end", kWatchHelp));
+    auto* approving = command(Command::kApprove, "approve", "Approve the plan that waits", kApproveHelp);
+    one(approving);
+    plan_hash(approving);
+    one(command(Command::kPause, "pause", "Hold a RedisRebalance", kPauseHelp));
+    one(command(Command::kResume, "resume", "Go on with one that is paused", kResumeHelp));
+    one(command(Command::kCancel, "cancel", "End a RedisRebalance where it is", kCancelHelp));
+    one(command(Command::kRollBack, "rollback", "Take its slots back", kRollBackHelp));
     command(Command::kVersion, "version", "Print the version", kVersionHelp);
     completion(command(Command::kCompletion, "completion", "Print a completion script", kCompletionHelp));
   }
@@ -130,14 +175,18 @@ struct Grammar {
   void run(CLI::App* to) {
     files(to);
     output(to, {"text", "json"});
-    to->add_option("--plan-hash", options.plan_hash, "approve the plan with this hash")
-        ->type_name("HASH")
-        ->check(CLI::Validator(plan_hash_problem, "", "hash"));
+    plan_hash(to);
     state(to);
     to->add_flag("--observe", options.observe, "stay for spec.observeSeconds after the verification");
     to->add_option("--wait", options.wait_seconds, "how long to wait for another executor's claim")
         ->type_name("SECONDS")
         ->check(CLI::Range(0, 86400));
+  }
+
+  void plan_hash(CLI::App* to) {
+    to->add_option("--plan-hash", options.plan_hash, "approve the plan with this hash")
+        ->type_name("HASH")
+        ->check(CLI::Validator(plan_hash_problem, "", "hash"));
   }
 
   void check(CLI::App* to) {
@@ -148,15 +197,37 @@ struct Grammar {
     to->add_flag("--verify", options.verify, "the gate after a move: covered, closed, agreed, goal reached");
   }
 
-  void in_cluster(CLI::App* to) {
-    repeatable(to->add_option("--namespaces", options.name_spaces,
-                              "watch this one; repeatable; all when none is named"))
-        ->type_name("NAMESPACE");
+  void api_server(CLI::App* to) {
     to->add_option("--kubeconfig", options.kubeconfig,
                    "how to reach the API server; in a pod its service account")
         ->type_name("FILE");
     to->add_option("--context", options.context, "of the kubeconfig; its current one when none is named")
         ->type_name("NAME");
+  }
+
+  void name_space(CLI::App* to) {
+    api_server(to);
+    to->add_option("-n,--namespace", options.name_space,
+                   "of the RedisRebalance; the context's when none is named")
+        ->type_name("NAMESPACE");
+  }
+
+  void one(CLI::App* to) {
+    to->add_option("name", options.name, "of the RedisRebalance")->required()->type_name("NAME");
+    name_space(to);
+  }
+
+  void get(CLI::App* to) {
+    to->add_option("name", options.name, "of one RedisRebalance")->type_name("NAME");
+    name_space(to);
+    to->add_flag("-A,--all-namespaces", options.all_name_spaces, "of all namespaces");
+  }
+
+  void in_cluster(CLI::App* to) {
+    repeatable(to->add_option("--namespaces", options.name_spaces,
+                              "watch this one; repeatable; all when none is named"))
+        ->type_name("NAMESPACE");
+    api_server(to);
     to->add_option("--own-namespace", options.own_name_space,
                    "of the operator's own lease and of the hold; in a pod the pod's")
         ->type_name("NAMESPACE");
@@ -195,7 +266,9 @@ std::string missing_command(int argc, const char* const* argv) {
     if (!std::string_view(argv[i]).starts_with("-"))
       return "there is no command \"" + std::string(argv[i]) + "\"";
   }
-  return "name a command: plan, run, check, operator, version or completion";
+  return "name a command: plan, run, check, operator, get, watch, approve, pause, resume, cancel, rollback, "
+         "version or "
+         "completion";
 }
 
 // What CLI11 cannot say in a grammar; empty: all is well.
@@ -207,6 +280,8 @@ std::string contradiction(const Options& options) {
   }
   if (!options.from.empty() && !options.save.empty())
     return "--save keeps what servers say, --from asks none: use one of them";
+  if (options.all_name_spaces && !options.name.empty())
+    return "a name means one namespace: leave --all-namespaces out";
   if (options.big_keys && options.verify) return "--big-keys looks ahead, --verify back: use one of them";
   return "";
 }

@@ -7,7 +7,21 @@
 
 namespace rebalance {
 
-enum class Command { kPlan, kRun, kCheck, kOperator, kVersion, kCompletion };
+enum class Command {
+  kPlan,
+  kRun,
+  kCheck,
+  kOperator,
+  kGet,
+  kWatch,
+  kApprove,
+  kPause,
+  kResume,
+  kCancel,
+  kRollBack,
+  kVersion,
+  kCompletion
+};
 enum class Output { kText, kJson, kYaml };
 
 struct Options {
@@ -18,14 +32,17 @@ struct Options {
 
   std::string save, from;  // plan
   std::string state;       // plan, run
-  std::string plan_hash;   // run
+  std::string plan_hash;   // run, approve
   bool observe = false;
   int wait_seconds = 30;
   bool big_keys = false, verify = false;  // check
   std::string shell;                      // completion: bash or zsh
 
+  std::string kubeconfig, context;       // all that talk to an API server
+  std::string name, name_space;          // get, watch and what steers; the context's namespace when empty
+  bool all_name_spaces = false;          // get
   std::vector<std::string> name_spaces;  // operator; empty: all
-  std::string kubeconfig, context, own_name_space;
+  std::string own_name_space;
   bool leader_elect = false;
   int workers = 4, most_clusters = 4;
   std::string metrics_address = ":8080";

@@ -20,6 +20,13 @@ int execute(const Options& options) {
     case Command::kRun: return run_command(options);
     case Command::kCheck: return check_command(options);
     case Command::kOperator: return operator_command(options);
+    case Command::kGet: return get_command(options);
+    case Command::kWatch: return watch_command(options);
+    case Command::kApprove:
+    case Command::kPause:
+    case Command::kResume:
+    case Command::kCancel:
+    case Command::kRollBack: return steer_command(options);
     case Command::kVersion: fmt::print("redis-rebalance {}\n", PROGRAM_VERSION); return kDone;
     case Command::kCompletion: fmt::print("{}", completion_script(options.shell)); return kDone;
   }

@@ -39,8 +39,18 @@ TEST(Options, OutputsAreNamed) {
   EXPECT_EQ(parse({"run", "-f", "x", "-o", "text"}).options->output, Output::kText);
 }
 
+TEST(Options, ControlsNameOneResource) {
+  const auto parsed = parse({"approve", "balance", "-n", "shop", "--context", "prod"});
+  ASSERT_TRUE(parsed.options) << parsed.text;
+  EXPECT_EQ(parsed.options->command, Command::kApprove);
+  EXPECT_EQ(parsed.options->name, "balance");
+  EXPECT_EQ(parsed.options->name_space, "shop");
+  EXPECT_EQ(parsed.options->context, "prod");
+}
+
 TEST(Options, HelpOfEachCommandHasAnExampleAndExitsWithZero) {
-  for (const char* command : {"plan", "run", "check", "version", "completion"}) {
+  for (const char* command : {"plan", "run", "check", "operator", "get", "watch", "approve", "pause",
+                              "resume", "cancel", "rollback", "version", "completion"}) {
     const auto parsed = parse({command, "--help"});
     EXPECT_FALSE(parsed.options);
     EXPECT_EQ(parsed.exit_code, 0);
@@ -62,6 +72,9 @@ TEST(Options, WhatCannotBeMeantIsAUsageErrorWithASentence) {
       {{"run", "-f", "x", "--wait", "-1"}, "not in range"},
       {{"check", "-f", "x", "--big-keys", "--verify"}, "use one of them"},
       {{"plan", "-f", "x", "--save", "a", "--from", "b"}, "use one of them"},
+      {{"pause"}, "name is required"},
+      {{"approve", "x", "--plan-hash", "1"}, "16 hex digits"},
+      {{"get", "x", "-A"}, "leave --all-namespaces out"},
       {{"completion", "fish"}, "\"fish\" is none of bash, zsh"},
   };
   for (const auto& [words, sentence] : table) {
