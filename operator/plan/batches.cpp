@@ -122,9 +122,8 @@ class Scheduler {
 
   Transfer transfer_of(const Pair& pair, std::size_t count) const {
     Transfer transfer{pair.source, pair.target, static_cast<int>(count), 0, kMigratePayload, pair.engine};
-    for (std::size_t i = pair.next; i < pair.next + count; ++i) {
-      transfer.bytes += world_.sizes.bytes[pair.slots[i]];
-    }
+    for (std::size_t i = pair.next; i < pair.next + count; ++i)
+      transfer.add_slot(world_.sizes, pair.slots[i]);
     return transfer;
   }
 

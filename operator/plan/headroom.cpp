@@ -131,8 +131,14 @@ Bytes atomic_source_transient(Bytes bytes, Bytes used) {
   return 2 * percent_of(bytes, kForkSharePercent) + used / kPageTableShare + kMigratePayload;
 }
 
-Bytes atomic_target_transient(Bytes bytes, bool has_replicas, bool aof) {
-  return (1 + has_replicas + aof) * (percent_of(bytes, kForkSharePercent) + kMigratePayload);
+Bytes atomic_target_transient(Bytes bytes, Bytes biggest_key, bool has_replicas, bool aof) {
+  const Bytes waiting = percent_of(bytes, kForkSharePercent) + kMigratePayload;
+  return (1 + has_replicas + aof) * std::max(waiting, biggest_key);
+}
+
+Bytes suspected_key(Bytes slot_bytes, std::int64_t keys) {
+  constexpr Bytes kMeanOfNote = 64 * kKiB;
+  return keys > 0 && slot_bytes / keys >= kMeanOfNote ? slot_bytes : 0;
 }
 
 Bytes target_transient(Bytes payload, bool has_replicas, bool aof) {

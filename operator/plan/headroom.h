@@ -10,6 +10,7 @@
 // is its relief and its RSS does not fall at once, but stays under the flood mark.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
@@ -79,9 +80,14 @@ inline constexpr Bytes kLiveTracking = 8 * kMiB;
 
 // The same of an atomic migration of `bytes`. The source forks for as long as the snapshot takes, so what it
 // copies goes with the bytes, not with all that it holds, and the page tables with that; writes to the slots
-// wait in its buffers meanwhile, and in the target's.
+// wait in its buffers meanwhile, and in the target's, which also reads a string whole before it keeps it
+// (measured: 2.0 x for one of 60 MB, 1.0 x for a list).
 Bytes atomic_source_transient(Bytes bytes, Bytes used);
-Bytes atomic_target_transient(Bytes bytes, bool has_replicas, bool aof);
+Bytes atomic_target_transient(Bytes bytes, Bytes biggest_key, bool has_replicas, bool aof);
+
+// The biggest key that may hide in a slot, by its figures alone; 0: none of note. A slot of many small keys
+// is not taken for one key.
+Bytes suspected_key(Bytes slot_bytes, std::int64_t keys);
 
 // Zero where no fork is to be expected. `arriving` is what the node will hold on top of what it uses now.
 Bytes fork_reserve(const WorldNode& node, bool full_sync_expected, Bytes arriving = 0);

@@ -26,6 +26,11 @@ Seat seat_of(const WorldNode& node, const Factors& factors) {
 
 }  // namespace
 
+void Transfer::add_slot(const SlotSizes& sizes, Slot slot) {
+  bytes += sizes.bytes[slot];
+  biggest_key = std::max(biggest_key, suspected_key(sizes.bytes[slot], sizes.keys[slot]));
+}
+
 Projection::Projection(const World& world, const RebalanceSpec& spec, const Factors& factors)
     : world_(world), spec_(spec) {
   seats_.reserve(world.nodes.size());
@@ -70,8 +75,9 @@ Bytes Projection::sending(const Transfer& transfer) const {
 }
 
 Bytes Projection::receiving(const Transfer& transfer, bool has_replicas, bool aof) const {
-  return is_atomic(transfer.engine) ? atomic_target_transient(transfer.bytes, has_replicas, aof)
-                                    : target_transient(transfer.payload, has_replicas, aof);
+  return is_atomic(transfer.engine)
+             ? atomic_target_transient(transfer.bytes, transfer.biggest_key, has_replicas, aof)
+             : target_transient(transfer.payload, has_replicas, aof);
 }
 
 template <typename Visit>
@@ -179,7 +185,9 @@ void Projection::apply(const Transfer& transfer, int batch_index) {
 }
 
 std::optional<Transfer> Projection::transfer_of(const Batch& batch) const {
-  Transfer transfer{index_of(batch.source), index_of(batch.target), batch.slots.size(), batch.bytes};
+  Transfer transfer{index_of(batch.source), index_of(batch.target), batch.slots.size()};
+  for_each_slot(batch.slots, [&](Slot slot) { transfer.add_slot(world_.sizes, slot); });
+  transfer.bytes = batch.bytes;
   if (transfer.source < 0 || transfer.target < 0) return std::nullopt;
   transfer.engine = engine_of(transfer);
   return transfer;

@@ -18,6 +18,9 @@ struct Transfer {
   Bytes bytes = 0;
   Bytes payload = kMigratePayload;  // the most that one MIGRATE carries
   Engine engine = Engine::kKeyByKey;
+  Bytes biggest_key = 0;  // suspected in one of the slots; counts where the engine does not size keys
+
+  void add_slot(const SlotSizes& sizes, Slot slot);  // bytes and biggest_key
 };
 
 // Where a transfer does not fit, and why.

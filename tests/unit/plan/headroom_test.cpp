@@ -8,6 +8,8 @@
 namespace rebalance::testing {
 namespace {
 
+const RebalanceSpec kDefaults;
+
 using ::testing::HasSubstr;
 
 // Limit 100 MiB: ceiling 80, high watermark 85, flood 95. Uses 40, 50 resident, no fork to be expected.
@@ -205,14 +207,26 @@ TEST(Judge, AddsTwoStandardErrorsWhereSizesWereSampled) {
   EXPECT_FALSE(judge(world, batch, {}, {}, {}));
 }
 
+// One string of 20 MB in the slot, or as many bytes in small keys.
+TEST(Judge, AnAtomicMoveNeedsRoomForItsBiggestStringTwice) {
+  auto world = world_of({{40 * kMB, 8192, 400 * kMB}, {20 * kMB, 8192, 75 * kMB}});
+  for (auto& node : world.nodes) node.version = {ServerKind::kRedis, 8, 6, 3};
+  const auto batch = batch_of(world, 0, 1, "7", 20 * kMB);
+  ASSERT_EQ(Projection(world, kDefaults, {}).transfer_of(batch)->engine, Engine::kAtomicRedis);
+  world.sizes.bytes[7] = 20 * kMB;
+  world.sizes.keys[7] = 20'000;
+  EXPECT_FALSE(judge(world, batch, {}, {}, {}));
+  world.sizes.keys[7] = 1;
+  EXPECT_EQ(judge(world, batch, {}, {}, {})->rule, "Ceiling");
+}
+
 TEST(RoomForKey, IsWhatTheBuffersOfBothSidesLeaveRoomFor) {
   const auto world = pair_with_replica();
   const auto batch = batch_of(world, 0, 1, "0-3999", 20 * kMB);
   const Bytes room = room_for_key(world, batch, {}, {}, {});
   EXPECT_GE(room, kMigratePayload);
   // Three times the key on a target that feeds a replica: what the walls leave, less the batch itself.
-  const RebalanceSpec spec;
-  Projection projection(world, spec, {});
+  Projection projection(world, kDefaults, {});
   auto transfer = *projection.transfer_of(batch);
   transfer.payload = room;
   EXPECT_FALSE(projection.check(transfer));
