@@ -33,7 +33,10 @@ Result<Place> place_of(const Options& options) {
   const std::shared_ptr<Transport> transport = make_http_transport(config);
   auto name_space = options.name_space.empty() ? config.name_space : options.name_space;
   if (options.all_name_spaces) name_space.clear();
-  return Place{std::make_unique<ApiClient>(transport, transport), std::move(name_space)};
+  Place place;
+  place.client = std::make_unique<ApiClient>(transport, transport);
+  place.name_space = std::move(name_space);
+  return place;
 }
 
 Result<json> read_json(const std::string& text) {

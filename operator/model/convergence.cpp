@@ -420,7 +420,7 @@ void Examination::maxmemory() {
   if (!evicting.empty()) {
     add(Severity::kWarning, "EvictionPossible", listed(evicting),
         "a full node removes keys instead of refusing writes",
-        "nothing is moved that would make it evict, unless safety.acceptEviction says it is a cache");
+        "nothing is moved that would make it evict, unless safety.eviction is Accept, as for a cache");
   }
 }
 

@@ -72,8 +72,8 @@ bool one_pair_only(const Plan& plan) {
   });
 }
 
-// Starts, in the plan's order, what the gate allows beside what runs. Where
-// a batch does not fit yet, later ones to the same target wait behind it, so that its room is not given away.
+// Starts, in the plan's order, what the gate allows beside what runs. Where a batch does not fit yet, later
+// ones to the same target wait behind it, so that its room is not given away.
 struct Starter {
   Step& step;
   const Plan& plan;
@@ -82,10 +82,10 @@ struct Starter {
   std::vector<NodeId> blocked;
   std::optional<Refusal> refusal;  // the first reason why something did not start
   bool left = false;               // anything still to be moved, running or not
-  int most = kSlotCount;           // slots that may still be started
+  int most;                        // slots that may still be started
 
-  Starter(Step& now, const Plan& of) : step(now), plan(of), running(now.scene.running) {
-    most = may_still_start(step, plan);
+  Starter(Step& now, const Plan& of)
+      : step(now), plan(of), running(now.scene.running), most(may_still_start(now, of)) {
     for (const auto& batch : running) beside.push_back({batch, room_of(batch).bytes});
   }
 

@@ -109,6 +109,14 @@ bool read_node(std::string_view line, NodeView& view) {
   return true;
 }
 
+// "jemalloc-5.3.1"
+bool holds_outgrown(std::string_view allocator) {
+  if (cut(allocator, '-') != "jemalloc") return false;
+  const int major = number_or(cut(allocator, '.'), 0), minor = number_or(cut(allocator, '.'), 0);
+  const int patch = number_or(cut(allocator, '-'), 0);
+  return std::tuple(major, minor, patch) >= std::tuple(5, 3, 1);
+}
+
 }  // namespace
 
 Result<NodeView> parse_cluster_nodes(std::string_view text) {
@@ -183,14 +191,6 @@ Version parse_version(const Info& info) {
   version.minor = number_or(cut(text, '.'), 0);
   version.patch = number_or(cut(text, '-'), 0);  // "9.1.0-rc2"
   return version;
-}
-
-// "jemalloc-5.3.1"
-bool holds_outgrown(std::string_view allocator) {
-  if (cut(allocator, '-') != "jemalloc") return false;
-  const int major = number_or(cut(allocator, '.'), 0), minor = number_or(cut(allocator, '.'), 0);
-  const int patch = number_or(cut(allocator, '-'), 0);
-  return std::tuple(major, minor, patch) >= std::tuple(5, 3, 1);
 }
 
 MemoryReading parse_memory(const Info& info) {
