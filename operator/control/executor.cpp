@@ -48,7 +48,7 @@ BatchEnd told(const BatchJob& job, const BatchResult& result) {
   BatchEnd end{job.batch, result.left_open, {}, result.error, 0, false, {}};
   for (const auto& skipped : result.skipped) {
     end.skipped.emplace(skipped.slot, skipped.reason);
-    if (skipped.no_room) end.no_room.add(skipped.slot);
+    if (skipped.no_room > 0) end.no_room[skipped.slot] = skipped.no_room;
   }
   return end;
 }
@@ -116,6 +116,7 @@ std::vector<Batch> Executor::running() const {
   const std::scoped_lock lock(mutex_);
   std::vector<Batch> batches;
   for (const auto& [index, run] : runs_) batches.push_back(run.batch);
+  for (const auto& finished : finished_) batches.push_back(finished.end.batch);
   return batches;
 }
 

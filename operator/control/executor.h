@@ -1,7 +1,8 @@
 // The batches that run: a thread each, their progress, and how they ended.
 //
 // Thread-safe. A batch counts as running until the readings of its two ends have settled, so that what is
-// decided next rests on steady numbers.
+// decided next rests on steady numbers, and its end was taken, so that nobody starts what is left of it
+// before.
 #pragma once
 
 #include <functional>

@@ -83,8 +83,8 @@ struct Progress {
 // A slot that stays where it is, closed on both sides.
 struct SkippedSlot {
   Slot slot = 0;
-  std::string reason;    // a sentence, without key names
-  bool no_room = false;  // a key of it is bigger than the batch's room for one
+  std::string reason;  // a sentence, without key names
+  Bytes no_room = 0;   // a key of that size is bigger than the batch's room for one; 0: another reason
 };
 
 class GroupEngine {

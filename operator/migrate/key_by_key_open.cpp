@@ -40,7 +40,7 @@ bool KeyByKey::too_big(Slot slot, Bytes bytes) const {
 
 void KeyByKey::skip_too_big(Slot slot, Bytes bytes) {
   skip(slot, too_big_reason(bytes));
-  skipped_.back().no_room = bytes > job_.key_room;
+  if (bytes > job_.key_room) skipped_.back().no_room = bytes;
 }
 
 std::string KeyByKey::too_big_reason(Bytes bytes) const {

@@ -28,7 +28,7 @@ void leave_out(Step& step, const BatchEnd& end) {
   auto& notebook = step.notebook();
   const auto room = notebook.key_rooms.find(end.batch.index);
   const bool shared = room != notebook.key_rooms.end() && !room->second.all;
-  if (shared) notebook.deferred.add(end.no_room);
+  if (shared) notebook.deferred.insert(end.no_room.begin(), end.no_room.end());
   for (const auto& [slot, why] : end.skipped) {
     if (!shared || !end.no_room.contains(slot)) notebook.skipped.emplace(slot, why);
   }

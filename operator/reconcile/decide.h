@@ -31,7 +31,7 @@ struct BatchEnd {
   std::optional<Error> error;           // with the server's words
   Bytes grown = 0;                      // used_memory of the target, after minus before
   bool measured = false;                // grown is this batch's alone
-  SlotSet no_room;                      // of those skipped: with a key bigger than the batch's key_room
+  std::map<Slot, Bytes> no_room;  // of those skipped: with a key of this size, over the batch's key_room
 };
 
 struct Scene {
@@ -91,7 +91,7 @@ struct Notebook {
   Factors factors;
   std::map<Slot, std::string> skipped;
   std::map<int, KeyRoom> key_rooms;        // of the batches in flight, by index
-  SlotSet deferred;                        // until nothing else runs: no room for a key beside other batches
+  std::map<Slot, Bytes> deferred;          // with a key that had no room beside others: for when nothing runs
   std::map<PodName, std::string> run_ids;  // of the servers when execution began
   std::optional<Instant> next_try;         // after a failure
   std::optional<Instant> waiting_since;    // nothing may start since

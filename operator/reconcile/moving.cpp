@@ -15,22 +15,16 @@ constexpr auto kPatience = std::chrono::seconds(60);
 // The same of a cluster that is not well while the first slots are watched: as long as gossip takes.
 constexpr std::chrono::seconds kCanaryPatience{10};
 
-// Of a batch: what goes beside other batches, or what must go by itself.
-enum class Turn { kShared, kAlone };
+// How long room for a deferred key is waited for: allocators give freed buffers back within some ten seconds.
+constexpr std::chrono::seconds kKeyPatience{20};
 
-SlotSet slots_for(Turn turn, const Batch& batch, const Step& step) {
-  const auto& notebook = step.decision.notebook;
-  SlotSet slots = remaining(batch, step.scene.world);
-  for (const auto& [slot, why] : notebook.skipped) slots.remove(slot);
-  if (turn == Turn::kAlone) return intersection(slots, notebook.deferred);
-  slots.remove(notebook.deferred);
-  return slots;
-}
-
-// Of the slots that are left for this turn, `most` at the most, cut to what the shrunken byte bound allows.
-Batch rest_of(const Batch& batch, Turn turn, const Step& step, int most) {
+// The part of a batch that is left, without slots that were skipped or deferred, `most` slots at the most,
+// cut to what the shrunken byte bound allows.
+Batch rest_of(const Batch& batch, const Step& step, int most) {
   Batch rest = batch;
-  rest.slots = slots_for(turn, batch, step);
+  rest.slots = remaining(batch, step.scene.world);
+  for (const auto& [slot, why] : step.decision.notebook.skipped) rest.slots.remove(slot);
+  for (const auto& [slot, key] : step.decision.notebook.deferred) rest.slots.remove(slot);
   const Bytes bound = step.spec.batch.max_bytes >> step.decision.notebook.shrink;
   const auto& sizes = step.scene.world.sizes;
   SlotSet cut;
@@ -90,16 +84,57 @@ struct Starter {
   }
 
   void take_all() {
-    for (const auto& batch : plan.batches) take(batch, Turn::kShared);
+    for (const auto& batch : plan.batches) take(batch);
     if (left || !running.empty()) return;
-    for (const auto& batch : plan.batches) take(batch, Turn::kAlone);
+    for (const auto& [slot, key] : step.notebook().deferred) take_alone(slot, key);
   }
 
-  void take(const Batch& planned, Turn turn) {
-    Batch batch = rest_of(planned, turn, step, kSlotCount);
+  // With a key that had no room beside other batches: it runs by itself, once there is room for it.
+  void take_alone(Slot slot, Bytes key) {
+    const auto planned = std::ranges::find_if(plan.batches, [&](const Batch& batch) {
+      return batch.slots.contains(slot) && remaining(batch, step.scene.world).contains(slot);
+    });
+    if (planned == plan.batches.end() || step.notebook().skipped.contains(slot)) return;
+    const Batch batch = slot_of(*planned, slot);
+    const Bytes room = room_for_key(step.scene.world, batch, {}, step.spec, step.notebook().factors);
+    const auto& since = step.notebook().waiting_since;
+    if (room < key && since && step.scene.now - *since >= kKeyPatience) {
+      step.notebook().skipped.emplace(slot, no_room_for(batch, key, room).sentence);
+      return;
+    }
+    left = true;
+    if (!running.empty() || most <= 0) return;
+    if (room >= key) return start(batch, {room, true});
+    if (!refusal) refusal = no_room_for(batch, key, room);
+  }
+
+  Batch slot_of(const Batch& planned, Slot slot) const {
+    const auto& sizes = step.scene.world.sizes;
+    Batch batch = planned;
+    batch.slots = SlotSet::of({slot});
+    batch.bytes = sizes.bytes[slot];
+    batch.keys = sizes.keys[slot];
+    return batch;
+  }
+
+  Refusal no_room_for(const Batch& batch, Bytes key, Bytes room) const {
+    const auto pod = step.scene.world.pod_of(batch.target);
+    return {
+        "Ceiling",
+        pod,
+        key - room,
+        fmt::format("a key of {} in slot {} has no room for its buffers on {} and {} (and replicas), only "
+                    "one of {} has",
+                    human_bytes(key), batch.slots.text(), step.scene.world.pod_of(batch.source), pod,
+                    human_bytes(room)),
+        {}};
+  }
+
+  void take(const Batch& planned) {
+    Batch batch = rest_of(planned, step, kSlotCount);
     if (batch.slots.empty()) return;
     left = true;
-    if (batch.slots.size() > most) batch = rest_of(planned, turn, step, most);
+    if (batch.slots.size() > most) batch = rest_of(planned, step, most);
     if (batch.slots.empty()) return;
     const bool full = std::ssize(running) >= step.spec.batch.parallel_pairs;
     const bool alone = is_atomic(plan.engine_of(batch));
@@ -114,7 +149,10 @@ struct Starter {
       if (!refusal) refusal = std::move(no);
       return;
     }
-    const auto room = room_for_keys(batch, turn);
+    start(batch, room_for_keys(batch));
+  }
+
+  void start(const Batch& batch, const KeyRoom& room) {
     step.notebook().key_rooms[batch.index] = room;
     beside.push_back({batch, room.bytes});
     most -= batch.slots.size();
@@ -134,11 +172,10 @@ struct Starter {
   }
 
   // Half of it where others may come: with their batches, and with keys of their own.
-  KeyRoom room_for_keys(const Batch& batch, Turn turn) const {
+  KeyRoom room_for_keys(const Batch& batch) const {
     const auto& factors = step.notebook().factors;
     const Bytes room = room_for_key(step.scene.world, batch, beside, step.spec, factors);
-    if (turn == Turn::kAlone || step.spec.batch.parallel_pairs == 1 || one_pair_only(plan))
-      return {room, true};
+    if (step.spec.batch.parallel_pairs == 1 || one_pair_only(plan)) return {room, true};
     return {std::max(kMigratePayload, room / 2), false};
   }
 };

@@ -287,7 +287,7 @@ std::string tag_within(int first, int last) {
 TEST_P(TwoVersions, BigKeysOfTwoPairsThatHaveNoRoomTogetherGoOneAfterTheOther) {
   constexpr std::int64_t kKey = 60LL << 20;
   rig::TestCluster cluster(GetParam(), {.primaries = 3, .server = {.node_timeout_ms = 15000}});
-  const std::int64_t limit = (holds_outgrown(cluster) ? 900LL : 400LL) << 20;
+  const std::int64_t limit = (holds_outgrown(cluster) ? 900LL : 480LL) << 20;
   rig::fill(cluster.seed(), {.keys = 3000});
   ASSERT_NE(cluster.owner_of(5460), cluster.owner_of(5461));
   for (const auto& tag : {tag_within(5441, 5460), tag_within(5461, 5480)})

@@ -168,7 +168,7 @@ Slot keep_back(Drive& drive, const StartBatch& start, Bytes key) {
   moved.slots.remove(slot);
   drive.complete(moved);
   drive.scene.ended.back().skipped = {{slot, "no room for a key of " + human_bytes(key)}};
-  drive.scene.ended.back().no_room.add(slot);
+  drive.scene.ended.back().no_room[slot] = key;
   return slot;
 }
 
@@ -192,6 +192,29 @@ TEST(Decide, ASlotWhoseKeyHadNoRoomBesideOthersGoesByItselfAtTheEnd) {
   EXPECT_EQ(start.batch.slots.text(), std::to_string(slot));
   EXPECT_TRUE(alone.notebook.key_rooms.at(start.batch.index).all);
   EXPECT_GT(start.key_room, 90 * kMiB);
+}
+
+// The buffers of what moved before are freed, and resident for some seconds still.
+TEST(Decide, ASlotWhoseKeyHasNoRoomYetIsWaitedForUntilThereIs) {
+  Drive drive;
+  drive.until_batch();
+  const Slot slot = keep_back(drive, std::get<StartBatch>(drive.last.actions.front()), 90 * kMiB);
+  const auto starts_it = [&] {
+    return std::ranges::any_of(drive.once().actions, [&](const Action& action) {
+      const auto* start = std::get_if<StartBatch>(&action);
+      return start != nullptr && start->batch.slots.contains(slot);
+    });
+  };
+  auto& target = drive.scene.world.nodes[2];
+  for (int i = 0; i < 15; i++) {
+    target.memory.rss = 300 * kMiB;
+    EXPECT_FALSE(starts_it());
+    drive.obey();
+  }
+  EXPECT_EQ(drive.status.state, State::kRebalancing);
+  EXPECT_THAT(drive.status.message, HasSubstr("a key of 90.0Mi"));
+  target.memory.rss = target.memory.used * 108 / 100;
+  EXPECT_TRUE(starts_it());
 }
 
 TEST(Decide, NothingStartsBesideASlotThatGoesByItself) {
