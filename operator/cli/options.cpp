@@ -261,14 +261,16 @@ Parsed usage_error(const std::string& problem, const CLI::App& app) {
 }
 
 // CLI11 only says that a command is missing.
-std::string missing_command(int argc, const char* const* argv) {
+std::string missing_command(int argc, const char* const* argv, const CLI::App& app) {
   for (int i = 1; i < argc; ++i) {
     if (!std::string_view(argv[i]).starts_with("-"))
       return "there is no command \"" + std::string(argv[i]) + "\"";
   }
-  return "name a command: plan, run, check, operator, get, watch, approve, pause, resume, cancel, rollback, "
-         "version or "
-         "completion";
+  std::vector<std::string> names;
+  for (const auto* command : app.get_subcommands({})) names.push_back(command->get_name());
+  const auto last = names.back();
+  names.pop_back();
+  return "name a command: " + CLI::detail::join(names, ", ") + " or " + last;
 }
 
 // What CLI11 cannot say in a grammar; empty: all is well.
@@ -324,7 +326,7 @@ Parsed parse_options(int argc, const char* const* argv) {
     return {std::nullopt, grammar.app.help(), 0};
   } catch (const CLI::Error& problem) {
     const bool none = grammar.app.get_subcommands().empty();
-    return usage_error(none ? missing_command(argc, argv) : problem.what(), grammar.app);
+    return usage_error(none ? missing_command(argc, argv, grammar.app) : problem.what(), grammar.app);
   }
   if (auto problem = contradiction(grammar.options); !problem.empty()) {
     return {std::nullopt, std::string(kProgram) + ": " + problem + "\n", kUsageError};

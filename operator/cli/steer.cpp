@@ -189,15 +189,8 @@ std::string progress_line(const json& object) {
 }
 
 std::optional<int> exit_code_of(const json& object) {
-  switch (state_of(object)) {
-    case State::kSucceeded: return kDone;
-    case State::kRolledBack: return ready(object, "reason") == "FailedAndRolledBack" ? kFailedCode : kDone;
-    case State::kRefused:
-    case State::kPlanStale: return kRefusedCode;
-    case State::kFailed: return kFailedCode;
-    case State::kCancelled: return kStoppedCode;
-    default: return std::nullopt;
-  }
+  const auto state = state_of(object);
+  return is_final(state) ? std::optional(exit_code(state, ready(object, "reason"))) : std::nullopt;
 }
 
 }  // namespace rebalance

@@ -73,23 +73,6 @@ bool ended_early(const std::string& reason) {
   return reason == "Stopped" || reason == "ClaimLost" || reason == "Unavailable";
 }
 
-int exit_code(State state, const std::string& reason) {
-  if (reason == "Stopped") return kStoppedCode;
-  if (reason == "ClaimLost") return kFailedCode;
-  switch (state) {
-    case State::kSucceeded: return kDone;
-    case State::kRolledBack: return reason == "FailedAndRolledBack" ? kFailedCode : kDone;
-    case State::kAwaitingApproval: return kAwaitingApprovalCode;
-    case State::kRefused: return reason == "InvalidGoal" ? kUsage : kRefusedCode;
-    case State::kPlanStale:
-    case State::kWaiting: return kRefusedCode;
-    case State::kFailed: return kFailedCode;
-    case State::kPaused:
-    case State::kCancelled: return kStoppedCode;
-    default: return kBug;
-  }
-}
-
 }  // namespace
 
 Controller::Controller(RedisRebalance resource, Observer observer, DocumentStore& documents,

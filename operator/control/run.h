@@ -30,6 +30,9 @@ enum ExitCode : int {
   kAwaitingApprovalCode = 6
 };
 
+// Of a run that ends in this state.
+int exit_code(State state, const std::string& reason);
+
 // What `plan`, `check` and the start of `run` look at: everything, and nothing is written to any server.
 struct Survey {
   RedisRebalance resource;

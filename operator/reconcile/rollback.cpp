@@ -136,7 +136,7 @@ Decision begin_rollback(Step step, RollBack why) {
   step.status().approved_hash.clear();
   auto& notebook = step.notebook();
   notebook.skipped.clear();
-  notebook.deferred = {};
+  notebook.deferred.clear();
   notebook.waiting_since.reset();
   notebook.next_try.reset();
   notebook.failures_before = step.status().failure_count;

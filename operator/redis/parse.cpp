@@ -109,12 +109,19 @@ bool read_node(std::string_view line, NodeView& view) {
   return true;
 }
 
+// "9.1.0-rc2"
+void read_numbers(std::string_view text, Version& version) {
+  version.major = number_or(cut(text, '.'), 0);
+  version.minor = number_or(cut(text, '.'), 0);
+  version.patch = number_or(cut(text, '-'), 0);
+}
+
 // "jemalloc-5.3.1"
 bool holds_outgrown(std::string_view allocator) {
   if (cut(allocator, '-') != "jemalloc") return false;
-  const int major = number_or(cut(allocator, '.'), 0), minor = number_or(cut(allocator, '.'), 0);
-  const int patch = number_or(cut(allocator, '-'), 0);
-  return std::tuple(major, minor, patch) >= std::tuple(5, 3, 1);
+  Version version;
+  read_numbers(allocator, version);
+  return std::tie(version.major, version.minor, version.patch) >= std::tuple(5, 3, 1);
 }
 
 }  // namespace
@@ -187,9 +194,7 @@ Version parse_version(const Info& info) {
     version.kind = ServerKind::kValkey;
     if (info.has("valkey_version")) text = info.text("valkey_version");
   }
-  version.major = number_or(cut(text, '.'), 0);
-  version.minor = number_or(cut(text, '.'), 0);
-  version.patch = number_or(cut(text, '-'), 0);  // "9.1.0-rc2"
+  read_numbers(text, version);
   return version;
 }
 
