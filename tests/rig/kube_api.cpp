@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <functional>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
@@ -46,23 +47,25 @@ class Socket {
 using Context = std::unique_ptr<SSL_CTX, decltype(&SSL_CTX_free)>;
 using Session = std::unique_ptr<SSL, decltype(&SSL_free)>;
 
+// Takes what has come; false: no more is wanted.
+using Sink = std::function<bool(std::string_view)>;
+
 // Both directions to the end: HTTP/1.0, so that the server closes and no body comes in chunks.
-std::string exchange_plain(const Socket& socket, const std::string& request) {
+void exchange_plain(const Socket& socket, const std::string& request, const Sink& sink) {
   for (size_t sent = 0; sent < request.size();) {
     const ssize_t now = send(socket.fd(), request.data() + sent, request.size() - sent, MSG_NOSIGNAL);
     if (now <= 0) fail("the request could not be sent", socket.port());
     sent += static_cast<size_t>(now);
   }
-  std::string answer;
   char buffer[16384];
   ssize_t size = 0;
   while ((size = recv(socket.fd(), buffer, sizeof buffer, 0)) > 0)
-    answer.append(buffer, static_cast<size_t>(size));
+    if (!sink({buffer, static_cast<size_t>(size)})) return;
   if (size < 0) fail("no answer in time", socket.port());
-  return answer;
 }
 
-std::string exchange_tls(const Socket& socket, const std::filesystem::path& ca, const std::string& request) {
+void exchange_tls(const Socket& socket, const std::filesystem::path& ca, const std::string& request,
+                  const Sink& sink) {
   const Context context(SSL_CTX_new(TLS_client_method()), SSL_CTX_free);
   if (SSL_CTX_load_verify_file(context.get(), ca.c_str()) != 1)
     fail("no CA in " + ca.string(), socket.port());
@@ -74,13 +77,22 @@ std::string exchange_tls(const Socket& socket, const std::filesystem::path& ca, 
   if (SSL_connect(session.get()) != 1) fail("the TLS handshake failed", socket.port());
   if (SSL_write(session.get(), request.data(), static_cast<int>(request.size())) <= 0)
     fail("the request could not be sent", socket.port());
-  std::string answer;
   char buffer[16384];
   int size = 0;
   while ((size = SSL_read(session.get(), buffer, sizeof buffer)) > 0)
-    answer.append(buffer, static_cast<size_t>(size));
+    if (!sink({buffer, static_cast<size_t>(size)})) return;
   if (SSL_get_error(session.get(), size) != SSL_ERROR_ZERO_RETURN) fail("no answer in time", socket.port());
-  return answer;
+}
+
+void exchange(const HttpTarget& target, const std::string& request, Milliseconds limit, const Sink& sink) {
+  const Socket socket(target.port, limit);
+  target.ca.empty() ? exchange_plain(socket, request, sink) : exchange_tls(socket, target.ca, request, sink);
+}
+
+std::string head(const HttpTarget& target, const std::string& method, const std::string& path) {
+  std::string head = method + " " + path + " HTTP/1.0\r\nHost: 127.0.0.1\r\nAccept: application/json\r\n";
+  if (!target.token.empty()) head += "Authorization: Bearer " + target.token + "\r\n";
+  return head;
 }
 
 HttpAnswer parsed(const std::string& text, int port) {
@@ -98,14 +110,32 @@ std::string joined(std::string path, const std::string& name) {
 
 HttpAnswer http(const HttpTarget& target, const std::string& method, const std::string& path,
                 const std::string& body, const std::string& content_type, Milliseconds limit) {
-  std::string request = method + " " + path + " HTTP/1.0\r\nHost: 127.0.0.1\r\nAccept: application/json\r\n";
-  if (!target.token.empty()) request += "Authorization: Bearer " + target.token + "\r\n";
+  std::string request = head(target, method, path);
   if (!body.empty()) request += "Content-Type: " + content_type + "\r\n";
   request += "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
-  const Socket socket(target.port, limit);
-  return parsed(
-      target.ca.empty() ? exchange_plain(socket, request) : exchange_tls(socket, target.ca, request),
-      target.port);
+  std::string answer;
+  exchange(target, request, limit, [&](std::string_view part) {
+    answer += part;
+    return true;
+  });
+  return parsed(answer, target.port);
+}
+
+void http_lines(const HttpTarget& target, const std::string& path,
+                const std::function<bool(const std::string&)>& take, Milliseconds limit) {
+  std::string open;
+  bool in_body = false;
+  exchange(target, head(target, "GET", path) + "\r\n", limit, [&](std::string_view part) {
+    open += part;
+    if (const size_t end = open.find("\r\n\r\n"); !in_body && end != std::string::npos) {
+      if (const auto answer = parsed(open, target.port); !answer.ok()) fail(answer.body, target.port);
+      open.erase(0, end + 4);
+      in_body = true;
+    }
+    for (size_t end = 0; in_body && (end = open.find('\n')) != std::string::npos; open.erase(0, end + 1))
+      if (!take(open.substr(0, end))) return false;
+    return true;
+  });
 }
 
 std::string KubeApi::must(const std::string& method, const std::string& path, const std::string& body,

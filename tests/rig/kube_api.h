@@ -1,8 +1,9 @@
 // A plain client of an API server, on sockets and OpenSSL alone: the judge of the program must not share its
-// code. One connection for each call; no watches.
+// code. One connection for each call.
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -28,6 +29,11 @@ HttpAnswer http(const HttpTarget& target, const std::string& method, const std::
                 const std::string& body = "", const std::string& content_type = "application/json",
                 Milliseconds limit = Milliseconds(30'000));
 
+// The lines of an answer that does not end (a watch), until `take` says false or none comes within the limit.
+void http_lines(const HttpTarget& target, const std::string& path,
+                const std::function<bool(const std::string&)>& take,
+                Milliseconds limit = Milliseconds(30'000));
+
 // Objects are JSON text, or YAML where it says so. Whatever the server refuses is thrown as
 // std::runtime_error with the server's words.
 class KubeApi {
@@ -39,6 +45,7 @@ class KubeApi {
     return http(target_, method, path, body, content_type);
   }
 
+  const HttpTarget& target() const { return target_; }
   std::string get(const std::string& path) const { return must("GET", path); }
   std::string create(const std::string& path, const std::string& json) const {
     return must("POST", path, json);
