@@ -219,14 +219,18 @@ std::string fingerprint(json spec) {
 }
 
 // An API server writes every default into the object, so there a field that has its default was not asked
-// for.
+// for. Nothing hangs on who set a field below spec.cluster.
 void forget_defaults(SetPaths& set, const json& value, const json& schema) {
-  json bare{{"spec", {{"cluster", value.at("spec").at("cluster")}}}};
-  apply_defaults(bare, schema);
+  static const json bare = [&] {
+    json defaults{{"spec", {{"cluster", json::object()}}}};
+    apply_defaults(defaults, schema);
+    return defaults;
+  }();
   std::erase_if(set, [&](const std::string& path) {
+    if (path.starts_with("spec.cluster")) return true;
+    if (path.find('[') != std::string::npos) return false;
     std::string pointer = "/" + path;
     std::ranges::replace(pointer, '.', '/');
-    if (path.find('[') != std::string::npos) return false;
     const json::json_pointer at(pointer);
     return bare.contains(at) && value.contains(at) && bare.at(at) == value.at(at);
   });
@@ -258,6 +262,11 @@ Result<DecodedRebalance> decode_rebalance(const YamlNode& node, const std::strin
   if (!missing.empty()) return refuse(missing, node, source);
   decoded.not_there_yet = defaulted_missing_features(spec, decoded.set_paths);
   return decoded;
+}
+
+void prepare_schema() {
+  const auto& schema = rebalance_schema();
+  static_cast<void>(first_mismatch(json::object(), schema));
 }
 
 RebalanceSpec schema_defaults() {

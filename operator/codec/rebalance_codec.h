@@ -25,6 +25,9 @@ bool is_rebalance(const YamlNode& node);  // by kind, whatever its apiVersion
 // mean headroom?". Features that are not there yet are refused by name when the file sets them.
 Result<DecodedRebalance> decode_rebalance(const YamlNode& node, const std::string& source);
 
+// Compiles the schema, which the first decode_rebalance() does else: 5 ms that need not be waited for.
+void prepare_schema();
+
 // The spec that an empty file would mean, by the schema alone; for the test that compares it with api/spec.h.
 RebalanceSpec schema_defaults();
 

@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "base/log.h"
+#include "codec/rebalance_codec.h"
 #include "control/reconciler.h"
 #include "kube/leader_elector.h"
 #include "telemetry/http_server.h"
@@ -69,6 +70,7 @@ class Leading {
   void run(const std::stop_token& stop) {
     std::vector<std::jthread> workers;
     for (int i = 0; i < options_.workers; ++i) workers.emplace_back([this, stop] { work(stop); });
+    prepare_schema();  // while the first lists are under way
     while (!stop.stop_requested()) {
       tell_figures();
       wait_for(stop, objects_.synced() ? kFigures : kSyncing);
