@@ -1,0 +1,206 @@
+// Random faults while slots move, each schedule made from a seed: the program is killed, stopped and asked to
+// end, servers crash and come back, stand still, fail over, run out of memory, and lose all their
+// connections. In the end one run finishes, nothing that was acknowledged is lost, and redis-cli finds
+// nothing to complain of. All faults here are such that Redis' own asynchronous replication loses nothing
+// either: servers that crash come back with an append-only file that is flushed at each write, and fail-overs
+// are those that a replica asks its primary for.
+#include <csignal>
+#include <random>
+
+#include "servers/cli_rig.h"
+#include "servers/run_rig.h"
+
+namespace rebalance {
+namespace {
+
+rig::ClusterOptions with_replicas() {
+  rig::ClusterOptions options;
+  options.replicas = 1;
+  options.server.aof = true;
+  options.server.config = {"appendfsync always"};
+  return options;
+}
+
+// A stream out of an append-only file is dumped differently: of streams only their being there is compared.
+rig::ClusterDigest digest_of(const rig::TestCluster& cluster) {
+  auto digest = digest_without(cluster.seed(), "writer:");
+  for (auto& [name, key] : digest.keys) {
+    if (key.type == "stream") key.content = 0;
+  }
+  return digest;
+}
+
+class Schedule {
+ public:
+  Schedule(const std::string& engine, const std::string& version, unsigned seed)
+      : random_(seed),
+        engine_("engine: " + engine + "\n"),
+        cluster_(lopsided(with_replicas(), version)),
+        before_(digest_of(*cluster_)),
+        // Without deletes where copies may outlive their originals: what is only on the target waits for a
+        // person.
+        writer_(cluster_->seed(), {.operations_per_second = 150,
+                                   .deletes = engine != "LiveCopy",
+                                   .timeout = rig::Milliseconds(3000)}),
+        work_(*cluster_, std::string(kAtOnce) + "safety: {persistence: Ignore}\n") {
+    work_.aim("type: Balance", "engine: " + engine + "\nbatch: {maxSlots: 200, maxBytesPerSecond: 200Ki}\n");
+  }
+
+  void run() {
+    const int faults = pick(2, 5);
+    for (int i = 0; i < faults; ++i) {
+      keep_running(rig::Milliseconds(pick(300, 2000)));
+      fault();
+    }
+    finish();
+  }
+
+ private:
+  int pick(int least, int most) {
+    return least + static_cast<int>(random_() % static_cast<unsigned>(most - least + 1));
+  }
+  rig::Server& a_server() { return cluster_->node(pick(0, cluster_->size() - 1)); }
+
+  void tell(const std::string& what) { std::cout << "  " << what << '\n'; }
+
+  // For so long; begun again whenever it ended.
+  void keep_running(rig::Milliseconds time) {
+    const auto until = std::chrono::steady_clock::now() + time;
+    while (std::chrono::steady_clock::now() < until) {
+      if (!program_ || program_->exit_code(rig::Milliseconds(50)) >= 0) program_ = work_.start();
+    }
+  }
+
+  void fault() {
+    using Fault = void (Schedule::*)();
+    static constexpr Fault kFaults[] = {&Schedule::kill_program,    &Schedule::stand_still_program,
+                                        &Schedule::end_program,     &Schedule::crash_server,
+                                        &Schedule::crash_server,    &Schedule::stand_still_server,
+                                        &Schedule::fail_over,       &Schedule::fail_over,
+                                        &Schedule::cut_connections, &Schedule::fill_memory};
+    (this->*kFaults[random_() % std::size(kFaults)])();
+  }
+
+  void kill_program() {
+    tell("kill -9 of the program");
+    program_->process().kill_hard();
+  }
+  void stand_still_program() {
+    const int time = pick(200, 3000);
+    tell("the program stands still for " + std::to_string(time) + " ms");
+    program_->process().signal(SIGSTOP);
+    rig::nap(rig::Milliseconds(time));
+    program_->process().signal(SIGCONT);
+  }
+  void end_program() {
+    tell("SIGTERM to the program");
+    program_->process().signal(SIGTERM);
+  }
+  void crash_server() {
+    auto& server = a_server();
+    const int time = pick(0, 1500);
+    tell("kill -9 of " + std::to_string(server.port()) + ", back after " + std::to_string(time) + " ms");
+    server.kill_hard();
+    rig::nap(rig::Milliseconds(time));
+    server.restart();
+  }
+  void stand_still_server() {
+    auto& server = a_server();
+    const int time = pick(200, 3000);
+    tell(std::to_string(server.port()) + " stands still for " + std::to_string(time) + " ms");
+    server.pause();
+    rig::nap(rig::Milliseconds(time));
+    server.resume();
+  }
+  void fail_over() {
+    auto& server = a_server();
+    const auto said = server.connect().command({"CLUSTER", "FAILOVER"});  // a primary refuses
+    tell(std::to_string(server.port()) + " is asked to take over: " + said.text);
+  }
+  void cut_connections() {
+    auto& server = a_server();
+    tell(std::to_string(server.port()) + " loses its clients");
+    server.connect().command({"CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"});
+    server.connect().command({"CLIENT", "KILL", "TYPE", "pubsub"});
+  }
+  void fill_memory() {
+    auto& server = a_server();
+    const int time = pick(200, 2000);
+    tell(std::to_string(server.port()) + " is out of memory for " + std::to_string(time) + " ms");
+    server.command({"CONFIG", "SET", "maxmemory", "1mb"});
+    rig::nap(rig::Milliseconds(time));
+    server.command({"CONFIG", "SET", "maxmemory", "0"});
+  }
+
+  // At full speed, as often as it says that something was in its way.
+  void finish() {
+    program_->process().signal(SIGTERM);
+    EXPECT_GE(program_->exit_code(), 0) << program_->said();
+    work_.amend(engine_);
+    rig::Finished finished;
+    for (int run = 0; run < 6 && finished.exit_code != kDone; ++run) {
+      ASSERT_NO_THROW(cluster_->wait_until_agreed());
+      finished = work_.run();
+    }
+    EXPECT_EQ(finished.exit_code, kDone) << finished.out;
+    work_.expect_nothing_left();
+    expect_clean(*cluster_);
+    expect_nothing_lost(writer_);
+    expect_same_data(before_, digest_of(*cluster_));
+    expect_replicas_follow(*cluster_);
+  }
+
+  std::mt19937 random_;
+  const std::string engine_;
+  std::unique_ptr<rig::TestCluster> cluster_;
+  rig::ClusterDigest before_;
+  rig::Writer writer_;
+  Work work_;
+  std::unique_ptr<Started> program_;
+};
+
+std::vector<rig::ServerVersion> versions_of(const std::string& engine) {
+  return engine == "Atomic" ? atomic_versions() : engine == "LiveCopy" ? live_versions() : two_versions();
+}
+
+// Engine, version and seeds from the first to the last; each engine's versions take turns.
+struct Trials {
+  std::string engine, version;
+  unsigned first, last;
+};
+void PrintTo(const Trials& trials, std::ostream* out) { *out << trials.engine << trials.first; }
+
+std::vector<Trials> trials(unsigned first, unsigned last, unsigned each, bool between) {
+  std::vector<Trials> all;
+  for (const std::string engine : {"KeyByKey", "Atomic", "LiveCopy"}) {
+    auto versions = versions_of(engine);
+    if (!between) std::erase_if(versions, [](const auto& v) { return v.name == "r62" || v.name == "r80"; });
+    for (unsigned seed = first; seed <= last && !versions.empty(); seed += each)
+      all.push_back({engine, versions[seed / each % versions.size()].name, seed, seed + each - 1});
+  }
+  return all;
+}
+
+std::string name_of(const testing::TestParamInfo<Trials>& test) {
+  return test.param.engine + std::to_string(test.param.first) + test.param.version;
+}
+
+class ManyFaults : public testing::TestWithParam<Trials> {
+ protected:
+  static void run() {
+    const auto& trials = GetParam();
+    for (unsigned seed = trials.first; seed <= trials.last; ++seed) {
+      SCOPED_TRACE(testing::Message() << trials.engine << " on " << trials.version << ", seed " << seed);
+      std::cout << "seed " << seed << '\n';
+      Schedule(trials.engine, trials.version, seed).run();
+    }
+  }
+};
+class LongManyFaults : public ManyFaults {};
+INSTANTIATE_TEST_SUITE_P(Faults, ManyFaults, testing::ValuesIn(trials(1, 20, 1, false)), name_of);
+INSTANTIATE_TEST_SUITE_P(LongFaults, LongManyFaults, testing::ValuesIn(trials(21, 200, 10, true)), name_of);
+TEST_P(ManyFaults, EndWithEverythingInItsPlace) { run(); }
+TEST_P(LongManyFaults, EndWithEverythingInItsPlace) { run(); }
+
+}  // namespace
+}  // namespace rebalance
