@@ -189,6 +189,7 @@ json encode_node(const NodeRow& row) {
     out["ceiling"] = human_bytes(row.ceiling);
   }
   if (row.projected) out["projected"] = human_bytes(*row.projected);
+  put_text(out, "why", row.why, kSentence);
   return out;
 }
 
