@@ -4,7 +4,9 @@
 #include <cstdio>
 #include <iostream>
 
+#include "base/clock.h"
 #include "cli/commands.h"
+#include "cli/plan_html.h"
 #include "cli/plan_text.h"
 #include "cli/pod_findings.h"
 #include "cli/subject.h"
@@ -43,6 +45,13 @@ void say(const std::vector<Finding>& findings) {
   fmt::print(stderr, "redis-rebalance: nothing is moved while this stands in the way; `check` says more\n");
 }
 
+Status write_page(const Options& options, const Subject& subject, const std::optional<Plan>& plan,
+                  const std::vector<Finding>& findings) {
+  if (options.html.empty()) return {};
+  const auto now = rfc3339(std::chrono::system_clock::now());
+  return write_whole(options.html, plan_html({subject.resource, subject.world, plan, findings, now}));
+}
+
 // Only a plan of the real cluster can be approved. That the folder is in use by a run is no reason not to
 // show it.
 void keep(const Options& options, const Subject& subject, const Plan& plan) {
@@ -59,6 +68,7 @@ Result<int> plan_and_show(const Options& options) {
   if (!options.save.empty()) TRY_OK(write_whole(options.save, world_yaml(subject.world)));
   auto findings = arranged(subject.world.findings, subject.world);
   if (obstacle(findings, subject.resource.spec) != nullptr) {
+    TRY_OK(write_page(options, subject, std::nullopt, findings));
     say(findings);
     return kRefusedCode;
   }
@@ -67,8 +77,10 @@ Result<int> plan_and_show(const Options& options) {
   if (subject.resource.spec.execution == Execution::kRollBack)
     plan.notes.emplace_back(
         "spec.execution is RollBack: this is the way to the goal; `run` goes back instead");
+  for (auto& finding : preflight(plan, subject.world, subject.resource.spec.safety))
+    findings.push_back(std::move(finding));
+  TRY_OK(write_page(options, subject, plan, findings));
   fmt::print("{}", shown(plan, subject.world, options.output));
-  findings = preflight(plan, subject.world, subject.resource.spec.safety);
   if (obstacle(findings, subject.resource.spec) != nullptr) {
     say(findings);
     return kRefusedCode;
