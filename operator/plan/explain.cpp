@@ -127,8 +127,8 @@ class Explainer {
   }
 
   std::string part(const Flow& flow, const char* verb, const char* end) const {
-    auto text = fmt::format("{}{} {} slots ({})", plan_.refusal ? "would " : "", verb, flow.slots,
-                            human_bytes(flow.bytes));
+    auto text = fmt::format("{}{} {} {} ({})", plan_.refusal ? "would " : "", verb, flow.slots,
+                            flow.slots == 1 ? "slot" : "slots", human_bytes(flow.bytes));
     return flow.peers.empty() ? text : fmt::format("{} {} {}", text, end, list_of(flow.peers));
   }
 
