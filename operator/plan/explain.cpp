@@ -320,6 +320,7 @@ Result<std::vector<std::string>> explain_pod(const Plan& plan, const World& worl
   if (node == plan.nodes.end()) {
     std::vector<PodName> pods;
     for (const auto& each : plan.nodes) pods.push_back(each.pod);
+    if (pods.empty()) return invalid_input("no pod of the cluster is known yet");
     return invalid_input(
         fmt::format("pod {} is not part of the cluster; its pods are {}.", pod, list_of(pods)));
   }
