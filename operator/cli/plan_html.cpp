@@ -159,11 +159,10 @@ std::string timeline(const Plan& plan, const World& world) {
     auto row = std::ranges::find(rows, ends, &std::pair<Pair, std::string>::first);
     if (row == rows.end()) row = rows.insert(row, {ends, {}});
     const double width = share(batch.bytes, plan.bytes);
-    row->second +=
-        fmt::format("<i style=\"left:{:.2f}%;width:{:.2f}%\" title=\"batch {}: {}, {}, {}\">{}</i>",
-                    share(done, plan.bytes), width, batch.index + 1, plural(batch.slots.size(), "slot"),
-                    human_bytes(batch.bytes), plural(batch.keys, "key"),
-                    width > 3 ? std::to_string(batch.index + 1) : "");
+    row->second += fmt::format(R"(<i style="left:{:.2f}%;width:{:.2f}%" title="batch {}: {}, {}, {}">{}</i>)",
+                               share(done, plan.bytes), width, batch.index + 1,
+                               plural(batch.slots.size(), "slot"), human_bytes(batch.bytes),
+                               plural(batch.keys, "key"), width > 3 ? std::to_string(batch.index + 1) : "");
     done += batch.bytes;
   }
   std::string out;

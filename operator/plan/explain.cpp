@@ -232,7 +232,7 @@ std::string distance(Bytes stands, Bytes wall, const char* name) {
 }
 
 std::string room(Bytes stands, const NodeForecast& node) {
-  const auto ceiling = distance(stands, node.ceiling, "ceiling");
+  auto ceiling = distance(stands, node.ceiling, "ceiling");
   if (stands <= node.ceiling) return ceiling;
   return ceiling + " and " + distance(stands, node.flood, "flood watermark");
 }
