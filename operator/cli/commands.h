@@ -7,6 +7,7 @@
 namespace rebalance {
 
 int plan_command(const Options& options);
+int explain_command(const Options& options);
 int run_command(const Options& options);
 int check_command(const Options& options);
 int operator_command(const Options& options);

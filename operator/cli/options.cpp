@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "cli/completion.h"
+#include "model/slot_set.h"
 
 namespace rebalance {
 namespace {
@@ -18,8 +19,19 @@ constexpr const char* kPlanHelp =
 Example:
   kubectl get pods -l app=redis-cluster -o yaml > pods.yaml
   redis-rebalance plan -f rebalance.yaml -f pods.yaml
+  redis-rebalance plan -f rebalance.yaml -f pods.yaml --html plan.html
   redis-rebalance plan -f rebalance.yaml -f pods.yaml --save world.yaml
   redis-rebalance plan -f bigger-limits.yaml --from world.yaml)";
+constexpr const char* kExplainHelp =
+    R"(Says why: why a slot goes where it goes, why a pod gives what it gives or receives nothing, why it waits or
+is refused, and what would change that; of files as `plan` takes them, or of a RedisRebalance by its name on an
+API server. Changes nothing. Exits as `run` would in that state.
+
+Example:
+  redis-rebalance explain -f rebalance.yaml -f pods.yaml
+  redis-rebalance explain -f rebalance.yaml -f pods.yaml --slot 4056
+  redis-rebalance explain -f rebalance.yaml --from world.yaml --pod redis-1
+  redis-rebalance explain balance --namespace shop --pod redis-1)";
 constexpr const char* kRunHelp =
     R"(Rebalances: plans, waits for no one but asks for approval as the spec says, moves, verifies. Run again after
 a stop or a crash, it goes on where it was.
@@ -115,6 +127,7 @@ struct Grammar {
     app.add_flag("-v,--verbose", options.verbose, "say on standard error what is done");
     app.fallthrough();
     plan(command(Command::kPlan, "plan", "Show what would be moved", kPlanHelp));
+    explain(command(Command::kExplain, "explain", "Say why it moves, waits or refuses", kExplainHelp));
     run(command(Command::kRun, "run", "Rebalance", kRunHelp));
     check(command(Command::kCheck, "check", "Look for what stands in the way", kCheckHelp));
     in_cluster(
@@ -167,9 +180,28 @@ struct Grammar {
     files(to);
     output(to, {"table", "json", "yaml"});
     to->add_option("--save", options.save, "keep what was observed in this file")->type_name("FILE");
+    to->add_option("--html", options.html, "write a report for a browser into this file as well")
+        ->type_name("FILE");
+    from(to);
+    state(to);
+  }
+
+  void from(CLI::App* to) {
     to->add_option("--from", options.from, "plan on what --save kept instead of on servers")
         ->type_name("FILE");
-    state(to);
+  }
+
+  void explain(CLI::App* to) {
+    to->add_option("name", options.name, "of a RedisRebalance on an API server")->type_name("NAME");
+    files(to);
+    from(to);
+    auto* slot = to->add_option("--slot", options.slot, "why this slot goes there, or stays")
+                     ->type_name("SLOT")
+                     ->check(CLI::Range(0, kSlotCount - 1));
+    to->add_option("--pod", options.pod, "why this pod gives or receives what it does")
+        ->type_name("POD")
+        ->excludes(slot);
+    name_space(to);
   }
 
   void run(CLI::App* to) {
@@ -275,8 +307,11 @@ std::string missing_command(int argc, const char* const* argv, const CLI::App& a
 
 // What CLI11 cannot say in a grammar; empty: all is well.
 std::string contradiction(const Options& options) {
+  const bool explains = options.command == Command::kExplain, named = explains && !options.name.empty();
+  if (named && (!options.files.empty() || !options.from.empty()))
+    return "a name asks an API server, -f and --from ask none: use one of them";
   const bool reads = options.command == Command::kPlan || options.command == Command::kRun ||
-                     options.command == Command::kCheck;
+                     options.command == Command::kCheck || (explains && !named);
   if (reads && options.files.empty()) {
     return "no -f: name the file or folder with the RedisRebalance and the Pods (- reads standard input)";
   }

@@ -9,6 +9,7 @@ namespace rebalance {
 
 enum class Command {
   kPlan,
+  kExplain,
   kRun,
   kCheck,
   kOperator,
@@ -30,17 +31,20 @@ struct Options {
   Output output = Output::kText;
   std::vector<std::string> files;  // -f, as typed
 
-  std::string save, from;  // plan
-  std::string state;       // plan, run
-  std::string plan_hash;   // run, approve
+  std::string save, html;   // plan
+  std::string from;         // plan, explain
+  std::optional<int> slot;  // explain
+  std::string pod;
+  std::string state;      // plan, run
+  std::string plan_hash;  // run, approve
   bool observe = false;
   int wait_seconds = 30;
   bool big_keys = false, verify = false;  // check
   std::string shell;                      // completion: bash or zsh
 
-  std::string kubeconfig, context;       // all that talk to an API server
-  std::string name, name_space;          // get, watch and what steers; the context's namespace when empty
-  bool all_name_spaces = false;          // get
+  std::string kubeconfig, context;  // all that talk to an API server
+  std::string name, name_space;     // get, watch, explain, what steers; the context's namespace when empty
+  bool all_name_spaces = false;     // get
   std::vector<std::string> name_spaces;  // operator; empty: all
   std::string own_name_space;
   bool leader_elect = false;

@@ -2,57 +2,23 @@
 #include <unistd.h>
 
 #include <cstdio>
-#include <fstream>
 #include <iostream>
-#include <iterator>
 
+#include "base/clock.h"
 #include "cli/commands.h"
+#include "cli/plan_html.h"
 #include "cli/plan_text.h"
 #include "cli/pod_findings.h"
-#include "cli/rehearsal.h"
+#include "cli/subject.h"
 #include "cli/yaml_text.h"
 #include "codec/plan_codec.h"
 #include "codec/world_codec.h"
 #include "control/run.h"
-#include "kube/manifest_files.h"
 #include "plan/planner.h"
 #include "reconcile/preflight.h"
 
 namespace rebalance {
 namespace {
-
-struct Subject {
-  RedisRebalance resource;
-  World world;
-  std::vector<std::string> not_there_yet;
-};
-
-Result<std::string> file_text(const std::string& name) {
-  std::ifstream file(name, std::ios::binary);
-  std::string text(std::istreambuf_iterator<char>(file), {});
-  if (!file) return invalid_input(name + ": cannot be read");
-  return text;
-}
-
-Status write_text(const std::string& name, const std::string& text) {
-  std::ofstream file(name, std::ios::binary | std::ios::trunc);
-  file << text << std::flush;
-  if (!file) return invalid_input(name + ": cannot be written");
-  return {};
-}
-
-Result<Subject> saved(const Options& options, ManifestFiles& store) {
-  TRY(objects, store.load_rehearsal());
-  TRY(text, file_text(options.from));
-  TRY(world, read_world(text, options.from));
-  return Subject{objects.resource, rehearsed(std::move(world), objects.pods), objects.not_there_yet};
-}
-
-Result<Subject> observed(ManifestFiles& store) {
-  TRY(objects, store.load());
-  TRY(seen, survey(store));
-  return Subject{std::move(seen.resource), std::move(seen.world), objects.not_there_yet};
-}
 
 void say_missing_defaults(Plan& plan, const std::vector<std::string>& features) {
   for (const auto& feature : features) plan.notes.push_back("not there yet, though a default: " + feature);
@@ -79,6 +45,13 @@ void say(const std::vector<Finding>& findings) {
   fmt::print(stderr, "redis-rebalance: nothing is moved while this stands in the way; `check` says more\n");
 }
 
+Status write_page(const Options& options, const Subject& subject, const std::optional<Plan>& plan,
+                  const std::vector<Finding>& findings) {
+  if (options.html.empty()) return {};
+  const auto now = rfc3339(std::chrono::system_clock::now());
+  return write_whole(options.html, plan_html({subject.resource, subject.world, plan, findings, now}));
+}
+
 // Only a plan of the real cluster can be approved. That the folder is in use by a run is no reason not to
 // show it.
 void keep(const Options& options, const Subject& subject, const Plan& plan) {
@@ -91,10 +64,11 @@ void keep(const Options& options, const Subject& subject, const Plan& plan) {
 
 Result<int> plan_and_show(const Options& options) {
   ManifestFiles store(options.files, std::cin);
-  TRY(subject, options.from.empty() ? observed(store) : saved(options, store));
-  if (!options.save.empty()) TRY_OK(write_text(options.save, world_yaml(subject.world)));
+  TRY(subject, subject_of(options, store));
+  if (!options.save.empty()) TRY_OK(write_whole(options.save, world_yaml(subject.world)));
   auto findings = arranged(subject.world.findings, subject.world);
   if (obstacle(findings, subject.resource.spec) != nullptr) {
+    TRY_OK(write_page(options, subject, std::nullopt, findings));
     say(findings);
     return kRefusedCode;
   }
@@ -103,8 +77,10 @@ Result<int> plan_and_show(const Options& options) {
   if (subject.resource.spec.execution == Execution::kRollBack)
     plan.notes.emplace_back(
         "spec.execution is RollBack: this is the way to the goal; `run` goes back instead");
+  for (auto& finding : preflight(plan, subject.world, subject.resource.spec.safety))
+    findings.push_back(std::move(finding));
+  TRY_OK(write_page(options, subject, plan, findings));
   fmt::print("{}", shown(plan, subject.world, options.output));
-  findings = preflight(plan, subject.world, subject.resource.spec.safety);
   if (obstacle(findings, subject.resource.spec) != nullptr) {
     say(findings);
     return kRefusedCode;

@@ -58,21 +58,6 @@ std::string node_table(const Plan& plan, const Palette& palette) {
   return table.text(palette);
 }
 
-// Pairs of the same engine for the same reason stand together.
-std::string engine_lines(const Plan& plan, const World& world) {
-  std::vector<std::pair<std::string, std::vector<std::string>>> groups;
-  for (const auto& pair : plan.engines) {
-    auto why = fmt::format("{}, {}", engine_name(pair.engine), pair.why);
-    if (!pair.lacking.empty()) why += fmt::format(" ({})", pair.lacking);
-    auto group = std::ranges::find(groups, why, [](const auto& entry) { return entry.first; });
-    if (group == groups.end()) group = groups.insert(group, {why, {}});
-    group->second.push_back(pod_of(pair.source, world) + " -> " + pod_of(pair.target, world));
-  }
-  std::string out;
-  for (const auto& [why, pairs] : groups) out += fmt::format("  {}: {}\n", first_of(pairs, kPairsShown), why);
-  return out;
-}
-
 std::string batch_table(const Plan& plan, const World& world, const Palette& palette) {
   Table table({{"BATCH", Align::kRight},
                {"FROM"},
@@ -119,14 +104,31 @@ std::string refusal_text(const Refusal& refusal, const Palette& palette) {
     out += fmt::format(": {} short ({} bytes)", human_bytes(refusal.short_bytes),
                        count_text(refusal.short_bytes));
   }
-  out += "\n  " + refusal.sentence + "\n";
-  if (refusal.remedies.empty()) return out;
-  out += "Each of these would be enough:\n";
-  for (const auto& remedy : refusal.remedies) out += fmt::format("  {}: {}\n", remedy.kind, remedy.sentence);
-  return out;
+  return out + "\n  " + refusal.sentence + "\n" + remedies_text(refusal);
 }
 
 }  // namespace
+
+std::string engine_lines(const Plan& plan, const World& world) {
+  std::vector<std::pair<std::string, std::vector<std::string>>> groups;
+  for (const auto& pair : plan.engines) {
+    auto why = fmt::format("{}, {}", engine_name(pair.engine), pair.why);
+    if (!pair.lacking.empty()) why += fmt::format(" ({})", pair.lacking);
+    auto group = std::ranges::find(groups, why, [](const auto& entry) { return entry.first; });
+    if (group == groups.end()) group = groups.insert(group, {why, {}});
+    group->second.push_back(pod_of(pair.source, world) + " -> " + pod_of(pair.target, world));
+  }
+  std::string out;
+  for (const auto& [why, pairs] : groups) out += fmt::format("  {}: {}\n", first_of(pairs, kPairsShown), why);
+  return out;
+}
+
+std::string remedies_text(const Refusal& refusal) {
+  if (refusal.remedies.empty()) return {};
+  std::string out = "Each of these would be enough:\n";
+  for (const auto& remedy : refusal.remedies) out += fmt::format("  {}: {}\n", remedy.kind, remedy.sentence);
+  return out;
+}
 
 std::string plan_text(const Plan& plan, const World& world, const Palette& palette) {
   auto out = node_table(plan, palette) + "\n";

@@ -13,4 +13,9 @@ namespace rebalance {
 // and every way out that was computed to be enough.
 std::string plan_text(const Plan& plan, const World& world, const Palette& palette = {});
 
+// Each pair with its engine and why; pairs of the same engine for the same reason stand together.
+std::string engine_lines(const Plan& plan, const World& world);
+// The ways out of a refusal, a line each; empty where there are none.
+std::string remedies_text(const Refusal& refusal);
+
 }  // namespace rebalance

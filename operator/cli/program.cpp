@@ -17,6 +17,7 @@ namespace {
 int execute(const Options& options) {
   switch (options.command) {
     case Command::kPlan: return plan_command(options);
+    case Command::kExplain: return explain_command(options);
     case Command::kRun: return run_command(options);
     case Command::kCheck: return check_command(options);
     case Command::kOperator: return operator_command(options);

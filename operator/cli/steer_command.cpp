@@ -8,13 +8,12 @@
 #include <mutex>
 #include <nlohmann/json.hpp>
 
+#include "cli/api_place.h"
 #include "cli/commands.h"
 #include "cli/signals.h"
 #include "cli/steer.h"
 #include "control/rebalance_object.h"
 #include "control/run.h"
-#include "kube/cluster_config.h"
-#include "kube/http_transport.h"
 #include "kube/informer.h"
 
 namespace rebalance {
@@ -22,50 +21,13 @@ namespace {
 
 using nlohmann::json;
 
-// The API server of a kubeconfig and the namespace that is meant.
-struct Place {
-  std::unique_ptr<ApiClient> client;
-  std::string name_space;  // empty: all
-};
-
-Result<Place> place_of(const Options& options) {
-  TRY(config, find_cluster_config(options.kubeconfig, options.context, process_environment()));
-  const std::shared_ptr<Transport> transport = make_http_transport(config);
-  auto name_space = options.name_space.empty() ? config.name_space : options.name_space;
-  if (options.all_name_spaces) name_space.clear();
-  Place place;
-  place.client = std::make_unique<ApiClient>(transport, transport);
-  place.name_space = std::move(name_space);
-  return place;
-}
-
-Result<json> read_json(const std::string& text) {
-  auto value = json::parse(text, nullptr, false);
-  if (value.is_discarded()) return error(ErrorCode::kUnavailable, "the API server's answer is no JSON");
-  return value;
-}
-
-Result<json> call(const Place& place, const HttpRequest& request, const std::string& name) {
-  const auto answer = place.client->call(request, {});
-  if (answer) return read_json(*answer);
-  if (answer.error().not_found() && !name.empty()) {
-    return error(ErrorCode::kRefused,
-                 fmt::format("there is no RedisRebalance {} in the namespace {}", name, place.name_space));
-  }
-  return std::unexpected(answer.error().as_error());
-}
-
-Result<json> read(const Place& place, const std::string& name) {
-  return call(place, {.path = api_path(rebalance_resource(), place.name_space, name)}, name);
-}
-
 Result<std::vector<json>> read_all(const Place& place) {
   std::vector<json> objects;
   std::string next;
   do {
     const auto query = next.empty() ? std::string() : "&continue=" + url_encoded(next);
     const auto path = api_path(rebalance_resource(), place.name_space) + "?limit=500" + query;
-    TRY(page, call(place, {.path = path}, {}));
+    TRY(page, call_json(place, {.path = path}, {}));
     for (auto& item : page["items"]) objects.push_back(std::move(item));
     next = page.value("/metadata/continue"_json_pointer, "");
   } while (!next.empty());
@@ -76,7 +38,7 @@ Result<std::string> get(const Options& options) {
   TRY(place, place_of(options));
   const Palette palette{colours_wanted(STDOUT_FILENO)};
   if (!options.name.empty()) {
-    TRY(object, read(place, options.name));
+    TRY(object, read_rebalance(place, options.name));
     return object_text(object, palette);
   }
   TRY(objects, read_all(place));
@@ -91,7 +53,7 @@ Result<std::string> steer(const Options& options) {
   constexpr int kTries = 5;
   TRY(place, place_of(options));
   for (int tries = 1;; ++tries) {
-    TRY(object, read(place, options.name));
+    TRY(object, read_rebalance(place, options.name));
     TRY(wanted, steering(options.command, object, options.plan_hash));
     const auto done =
         place.client->call({.method = "PATCH",
@@ -131,7 +93,7 @@ class Watcher {
 
 Result<int> watch(const Options& options, const std::stop_token& stop) {
   TRY(place, place_of(options));
-  TRY_OK(read(place, options.name));  // or it would be waited for
+  TRY_OK(read_rebalance(place, options.name));  // or it would be waited for
   Watcher watcher;
   Informer<json> informer(
       *place.client, {.target = {rebalance_resource(), place.name_space, {}, "metadata.name=" + options.name},

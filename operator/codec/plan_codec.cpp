@@ -40,7 +40,13 @@ Json encode(const NodeForecast& node) {
       {"peak", node.peak},
       {"peakBatch", node.peak_batch},
       {"before", {{"slots", node.slots_before}, {"bytes", node.bytes_before}, {"keys", node.keys_before}}},
-      {"after", {{"slots", node.slots_after}, {"bytes", node.bytes_after}, {"keys", node.keys_after}}}};
+      {"after",
+       {{"slots", node.slots_after},
+        {"bytes", node.bytes_after},
+        {"keys", node.keys_after},
+        {"used", node.used_after},
+        {"resident", node.base_after}}},
+      {"why", node.why}};
 }
 
 Json encode(const Remedy& remedy) {

@@ -17,6 +17,7 @@ using nlohmann::json;
 // Bounds, which crds/redisrebalances.yaml repeats: together under 256 KiB with the longest pod names there
 // are.
 constexpr std::size_t kNodesShown = 200;
+constexpr std::size_t kReasonsShown = 100;  // why a node gives or receives
 constexpr std::size_t kPairsShown = 64;
 constexpr std::size_t kNotesShown = 16;
 constexpr std::size_t kRemediesShown = 8;
@@ -189,6 +190,7 @@ json encode_node(const NodeRow& row) {
     out["ceiling"] = human_bytes(row.ceiling);
   }
   if (row.projected) out["projected"] = human_bytes(*row.projected);
+  put_text(out, "why", row.why, kSentence);
   return out;
 }
 
@@ -199,6 +201,7 @@ std::vector<NodeRow> shown_nodes(std::vector<NodeRow> nodes) {
   };
   std::ranges::stable_sort(nodes, std::ranges::greater{}, matters);
   nodes.resize(std::min(nodes.size(), kNodesShown));
+  for (auto i = kReasonsShown; i < nodes.size(); i++) nodes[i].why.clear();
   std::ranges::sort(nodes, {}, &NodeRow::pod);
   return nodes;
 }

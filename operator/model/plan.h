@@ -51,6 +51,9 @@ struct NodeForecast {
   int slots_before = 0, slots_after = 0;
   Bytes bytes_before = 0, bytes_after = 0;
   std::int64_t keys_before = 0, keys_after = 0;
+  Bytes used_after = 0,
+        base_after = 0;  // when all batches are done; what a giver frees stays resident at first
+  std::string why;       // what it gives or receives and why, as a sentence
 };
 
 // Slots for one pod: what a goal of type Move lists.

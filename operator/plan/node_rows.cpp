@@ -22,14 +22,14 @@ Sides sides_of(const std::optional<Plan>& plan) {
   return sides;
 }
 
-std::map<PodName, Bytes> forecasts_of(const std::optional<Plan>& plan) {
-  std::map<PodName, Bytes> peaks;
-  if (!plan) return peaks;
+std::map<PodName, const NodeForecast*> forecasts_of(const std::optional<Plan>& plan) {
+  std::map<PodName, const NodeForecast*> forecasts;
+  if (!plan) return forecasts;
   // A plan that was read back after a restart knows pods and limits only.
   for (const auto& node : plan->nodes) {
-    if (node.peak > 0) peaks[node.pod] = node.peak;
+    if (node.peak > 0) forecasts[node.pod] = &node;
   }
-  return peaks;
+  return forecasts;
 }
 
 NodeRow row_of(const WorldNode& node, const HeadroomSpec& spec) {
@@ -55,8 +55,10 @@ std::vector<NodeRow> node_rows(const World& world, const std::optional<Plan>& pl
     auto row = row_of(node, spec);
     if (const auto peak = peaks.find(node.pod); peak != peaks.end())
       row.peak = std::max(row.peak, peak->second);
-    if (const auto forecast = forecasts.find(node.pod); forecast != forecasts.end())
-      row.projected = forecast->second;
+    if (const auto forecast = forecasts.find(node.pod); forecast != forecasts.end()) {
+      row.projected = forecast->second->peak;
+      row.why = forecast->second->why;
+    }
     const auto& primary = node.role == Role::kReplica ? node.primary : node.id;
     row.receives = sides.receivers.contains(primary);
     row.gives = sides.givers.contains(primary);

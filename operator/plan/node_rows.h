@@ -24,6 +24,7 @@ struct NodeRow {
   int slots = 0;
   bool receives = false;  // slots, or as a replica of a node that receives them
   bool gives = false;
+  std::string why;  // what the plan does to it, in a sentence; empty where no plan knows the pod
 };
 
 // Sorted by pod, one row a pod. `peaks` is what was seen while something ran; pods may be missing in it.

@@ -6,6 +6,7 @@
 
 #include "plan/draft.h"
 #include "plan/engine_choice.h"
+#include "plan/explain.h"
 #include "plan/hash.h"
 #include "plan/remedy.h"
 
@@ -27,6 +28,8 @@ NodeForecast forecast_of(const Seat& seat, const HeadroomSpec& room) {
   row.fork_reserve = seat.fork_reserve;
   row.peak = seat.peak;
   row.peak_batch = seat.peak_batch;
+  row.used_after = seat.now.used;
+  row.base_after = seat.now.base;
   return row;
 }
 
@@ -100,6 +103,7 @@ Result<Plan> make_plan(const World& world, const RebalanceSpec& spec, const Fact
   }
   add_totals(plan, world.sizes);
   plan.hash = plan_hash(plan);
+  explain_nodes(plan, world, spec);
   return plan;
 }
 

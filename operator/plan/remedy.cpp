@@ -50,16 +50,6 @@ World with_new_shards(World world, std::int64_t count) {
   return world;
 }
 
-std::string list_of(const std::vector<PodName>& pods) {
-  std::string text;
-  for (std::size_t i = 0; i < pods.size(); ++i) {
-    if (i == 8) return text + fmt::format(" and {} more", pods.size() - i);
-    if (i > 0) text += i + 1 == pods.size() ? " and " : ", ";
-    text += pods[i];
-  }
-  return text;
-}
-
 struct Amount {
   int slots = 0;
   Bytes bytes = 0;
@@ -215,7 +205,7 @@ class Search {
       list += fmt::format("{}{} to {}", list.empty() ? "" : "; ", slots.text(), pod);
     if (list.size() > kPartText)
       list = list.substr(0, kPartText) + " ... (all of it stands in the plan's JSON)";
-    return fmt::format("{} of the {} slots ({} of {}) fit as things are: goal Move with {}.", part.slots,
+    return fmt::format("{} of the {} slots ({} of {}) fit as things are{}: goal Move with {}.", part.slots,
                        whole.slots, human_bytes(part.bytes), human_bytes(whole.bytes), skew_reached(), list);
   }
 
@@ -249,6 +239,16 @@ void change_nodes(World& world, const std::vector<PodName>& pods, auto change) {
 }
 
 }  // namespace
+
+std::string list_of(const std::vector<PodName>& pods) {
+  std::string text;
+  for (std::size_t i = 0; i < pods.size(); ++i) {
+    if (i == 8) return text + fmt::format(" and {} more", pods.size() - i);
+    if (i > 0) text += i + 1 == pods.size() ? " and " : ", ";
+    text += pods[i];
+  }
+  return text;
+}
 
 Situation applied(const Remedy& remedy, const World& world, const RebalanceSpec& spec) {
   Situation now{world, spec};

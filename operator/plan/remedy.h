@@ -16,6 +16,9 @@ struct Situation {
   World world;
   RebalanceSpec spec;
 };
+// "a, b and c"; of more than eight the first and how many more.
+std::string list_of(const std::vector<PodName>& pods);
+
 Situation applied(const Remedy& remedy, const World& world, const RebalanceSpec& spec);
 
 }  // namespace rebalance

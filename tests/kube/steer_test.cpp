@@ -1,5 +1,5 @@
-// get, watch, approve, pause, resume, cancel and rollback, as a person types them, beside an operator at
-// work.
+// get, watch, explain, approve, pause, resume, cancel and rollback, as a person types them, beside an
+// operator at work.
 #include <cstdlib>
 
 #include "kube/operator_rig.h"
@@ -63,6 +63,35 @@ TEST_F(Steer, APersonTakesARebalanceThroughAllOfItsControls) {
   expect_clean(cluster_);
 }
 
+TEST_F(Steer, ExplainSaysOfAPlanThatWaitsWhyEachPodAndSlotGetsWhatItDoes) {
+  apply_named("rebalance", "type: Balance", "approval: {mode: Manual}\n");
+  const auto running = start();
+  ASSERT_TRUE(reaches("AwaitingApproval")) << told() << running->said();
+  const auto explain = [&](const std::vector<std::string>& more, int code, const std::string& sentence) {
+    std::vector<std::string> words{"explain", "rebalance"};
+    words.insert(words.end(), more.begin(), more.end());
+    const auto done = type(words);
+    EXPECT_EQ(done.exit_code, code) << done.err;
+    EXPECT_THAT(code == kInvalid ? done.err : done.out, HasSubstr(sentence));
+  };
+  // The same sentences as in the status.
+  explain({}, kAwaitsApproval, "AwaitingApproval (ApprovalNeeded): " + *condition("Ready", "message"));
+  ASSERT_TRUE(rig::wait_until([&] { return api_.field(path(), "/status/nodes/3/why").has_value(); }, kSoon));
+  const auto receives = *api_.field(path(), "/status/nodes/3/why");
+  EXPECT_THAT(receives, testing::StartsWith("redis-3 receives "));
+  explain({}, kAwaitsApproval, "\n  " + receives + "\n    It uses ");
+  explain({"--pod", "redis-3"}, kAwaitsApproval, "\n" + receives + "\n");
+  explain({"--pod", "redis-9"}, kInvalid, "its pods are redis-0, redis-1, redis-2 and redis-3");
+  // The batches are in the ConfigMap alone: the last slot of redis-2 goes first, its first one stays.
+  explain({"--slot", "16383"}, kAwaitsApproval, "Slot 16383 goes from redis-2 to redis-3 in batch ");
+  explain({"--slot", "16383"}, kAwaitsApproval, "\n" + receives + "\n");
+  explain({"--slot", "0"}, kAwaitsApproval, "Slot 0 is in no batch of the plan that is kept: it stays");
+  expect_done({"approve", "rebalance"}, "is approved");
+  ASSERT_TRUE(reaches("Succeeded")) << told() << running->said();
+  explain({}, kDone, "Succeeded (Done): ");
+  expect_refused({"explain", "nobody"}, "there is no RedisRebalance nobody in the namespace " + space_);
+}
+
 TEST_F(Steer, ACancelEndsAWatchAsItEndsARun) {
   apply("type: Balance", kVerySlowly);
   const auto running = start();
@@ -103,6 +132,11 @@ TEST_F(Steer, KubectlFindsItAsAPluginByItsName) {
                                               {"KUBECONFIG", plane_.kubeconfig().string()}}});
   EXPECT_EQ(done.exit_code, kDone) << done.err;
   EXPECT_THAT(done.out, HasSubstr("rebalance"));
+  const auto why = rig::run({rig::kube_tool("kubectl"), "rebalance", "explain", "rebalance", "-n", space_},
+                            {.environment = {{"PATH", folder_.path().string() + ":" + std::getenv("PATH")},
+                                             {"KUBECONFIG", plane_.kubeconfig().string()}}});
+  EXPECT_EQ(why.exit_code, kDone) << why.err;
+  EXPECT_THAT(why.out, HasSubstr("Planning ("));
 }
 
 }  // namespace

@@ -49,8 +49,8 @@ TEST(Options, ControlsNameOneResource) {
 }
 
 TEST(Options, HelpOfEachCommandHasAnExampleAndExitsWithZero) {
-  for (const char* command : {"plan", "run", "check", "operator", "get", "watch", "approve", "pause",
-                              "resume", "cancel", "rollback", "version", "completion"}) {
+  for (const char* command : {"plan", "explain", "run", "check", "operator", "get", "watch", "approve",
+                              "pause", "resume", "cancel", "rollback", "version", "completion"}) {
     const auto parsed = parse({command, "--help"});
     EXPECT_FALSE(parsed.options);
     EXPECT_EQ(parsed.exit_code, 0);
@@ -73,6 +73,12 @@ TEST(Options, WhatCannotBeMeantIsAUsageErrorWithASentence) {
       {{"check", "-f", "x", "--big-keys", "--verify"}, "use one of them"},
       {{"plan", "-f", "x", "--save", "a", "--from", "b"}, "use one of them"},
       {{"pause"}, "name is required"},
+      {{"explain"}, "no -f"},
+      {{"explain", "balance", "-f", "x"}, "a name asks an API server"},
+      {{"explain", "balance", "--from", "x"}, "a name asks an API server"},
+      {{"explain", "-f", "x", "--slot", "16384"}, "not in range 0 to 16383"},
+      {{"explain", "-f", "x", "--slot", "-1"}, "not in range 0 to 16383"},
+      {{"explain", "-f", "x", "--slot", "1", "--pod", "p"}, "excludes"},
       {{"approve", "x", "--plan-hash", "1"}, "16 hex digits"},
       {{"get", "x", "-A"}, "leave --all-namespaces out"},
       {{"completion", "fish"}, "\"fish\" is none of bash, zsh"},

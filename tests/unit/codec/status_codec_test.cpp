@@ -53,6 +53,7 @@ StatusDocument moving() {
   document.nodes = {row_of(0, "redis-0"), row_of(1, "redis-1")};
   document.nodes[0].gives = document.nodes[1].receives = true;
   document.nodes[1].projected = 750 * kMiB;
+  document.nodes[1].why = "redis-1 receives 30 slots (30.0Mi)";
   document.conditions = conditions_of(status, {RebalanceSpec{}, 3, nullptr, kTime}, {});
   return document;
 }
@@ -78,6 +79,7 @@ TEST(StatusCodec, ShowsWhatPeopleLookFor) {
   EXPECT_EQ(status["progress"]["eta"], "3m20s");
   EXPECT_EQ(status["plan"]["skewBeforePercent"], 143);
   EXPECT_EQ(status["nodes"][1]["projected"], "750.0Mi");
+  EXPECT_EQ(status["nodes"][1]["why"], "redis-1 receives 30 slots (30.0Mi)");
   EXPECT_EQ(status["nodes"][1]["limit"], "1Gi");
   EXPECT_EQ(status["failures"][0]["nextTry"], "2026-01-01T00:00:02Z");
 }
@@ -145,6 +147,7 @@ StatusDocument huge() {
   status.plan->engines.clear();
   for (int i = 0; i < 1000; i++) {
     document.nodes.push_back(row_of(i, fmt::format("{:x>249}{:04}", "", i)));
+    document.nodes.back().why = std::string(5000, '"');
     const auto& id = document.nodes.back().id;
     const auto other = fmt::format("{:040x}", (i + 1) % 1000);
     status.plan->batches.push_back({i, id, other, SlotSet::parse(std::to_string(i)).value(), i * kMiB, i});

@@ -309,6 +309,8 @@ TEST(Refusal, OfABalanceSaysHowFarTheLargestPartGoes) {
   ASSERT_TRUE(plan.refusal);
   ASSERT_NE(remedy(plan, "PartOfGoal"), nullptr);
   EXPECT_THAT(remedy(plan, "PartOfGoal")->sentence, HasSubstr("bring the skew from 2.00 to 1."));
+  for (const auto& [slots, pod] : remedy(plan, "PartOfGoal")->part)
+    EXPECT_THAT(remedy(plan, "PartOfGoal")->sentence, HasSubstr(slots.text() + " to " + pod));
 }
 
 TEST(Refusal, NamesTheSmallestLimitThatIsEnough) {
