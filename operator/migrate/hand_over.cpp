@@ -5,6 +5,7 @@ namespace {
 
 // ARGV: the target, the number of slots, each slot with its count, then each key with its check. The marks
 // are tried, taken back, and set last: UNLINK in a marked slot would meet ASK for a key that just expired.
+// Lua unpacks some thousands of values at the most.
 constexpr const char* kScript = R"(
 local target, last = ARGV[1], 2 + 2 * ARGV[2]
 local slots = {}
@@ -30,8 +31,8 @@ mark('STABLE')
 if refused then return {'refused', refused} end
 local first = true
 for _, keys in ipairs(slots) do
-  for _, key in ipairs(keys) do
-    local reply = redis.pcall('UNLINK', key)
+  for i = 1, #keys, 500 do
+    local reply = redis.pcall('UNLINK', unpack(keys, i, math.min(i + 499, #keys)))
     if first and type(reply) == 'table' and reply.err then return {'refused', reply.err} end
     first = false
   end

@@ -9,15 +9,24 @@ namespace rebalance::live_copy {
 
 // What the source gave becomes the target's; what stays is cleaned; the others are told.
 
+// After a look some may be the target's already.
 Step LiveCopy::own_target() {
-  Ask next{Side::kTarget, setslot_each(handed_, "NODE", job_.target.id)};
+  SlotSet missing = handed_;
+  missing.remove(target_.slots);
+  if (missing.empty()) return tell_source();
+  Ask next{Side::kTarget, take_slots(missing, job_.target.id)};
   next.writes = next.ownership = true;
   return ask(Stage::kOwnTarget, std::move(next));
 }
 
 Step LiveCopy::owned_by_target(const Replies& replies) {
-  if (const auto* wrong = first_error(replies))
-    return troubled("SETSLOT NODE on " + job_.target.name, wrong->text);
+  const auto what = "SETSLOT NODE on " + job_.target.name;
+  if (const auto* wrong = first_error(replies)) return troubled(what, wrong->text);
+  if (const auto* wrong = first_error(replies.back().items)) return troubled(what, wrong->text);
+  return tell_source();
+}
+
+Step LiveCopy::tell_source() {
   Ask next{Side::kSource, setslot_each(handed_, "NODE", job_.target.id)};
   next.writes = next.ownership = true;
   return ask(Stage::kOwnSource, std::move(next));

@@ -14,6 +14,7 @@ namespace {
 constexpr const char* kInvalidations = "__redis__:invalidate";  // redis.io, client-side caching: RESP2
 constexpr std::size_t kLittle = 32;  // keys that one more round would not make fewer
 constexpr int kMostRounds = 5;
+constexpr std::int64_t kMayHaveCome = 16;  // keys of a slot since they were counted; more are found later
 constexpr int kReadsBetweenChanges = 16;
 
 }  // namespace
@@ -21,7 +22,7 @@ constexpr int kReadsBetweenChanges = 16;
 Step LiveCopy::list() {
   std::map<Slot, std::int64_t> limits;
   for_each_slot(todo_, [&](Slot slot) {
-    if (counts_[slot] > 0) limits[slot] = counts_[slot] + kMostKeysOfLiveSlot;
+    if (counts_[slot] > 0) limits[slot] = counts_[slot] + kMayHaveCome;
   });
   list_.start(limits);
   auto next = list_.next();
@@ -73,7 +74,9 @@ Step LiveCopy::subscribed(const Replies& replies) {
 
 Step LiveCopy::tracked(const Answer& answer) {
   for (const auto* reply : {&answer.replies[1], &answer.beside.front().front()}) {
-    if (reply->is_error()) return troubled("CLIENT TRACKING", reply->text);
+    if (!reply->is_error()) continue;
+    const bool subscriber_lost = reply->text.find("redirect to does not exist") != std::string::npos;
+    return subscriber_lost ? retry(reply->text) : troubled("CLIENT TRACKING", reply->text);
   }
   source_ids_.insert(std::to_string(answer.beside[0][0].integer));
   changes_.clear();

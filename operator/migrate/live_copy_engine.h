@@ -118,6 +118,7 @@ class LiveCopy final : public GroupEngine {
 
   Step own_target();
   Step owned_by_target(const Replies& replies);
+  Step tell_source();
   Step told_source(const Replies& replies);
   Step close();
   Step end();

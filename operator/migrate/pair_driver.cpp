@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <future>
 #include <iterator>
 #include <utility>
 
@@ -140,7 +139,7 @@ Result<Event> PairDriver::perform(const Ask& ask) {
   return OutcomeUnknown{answer.error().message};
 }
 
-// The parts beside go from threads of their own, so that both servers work at the same time.
+// The parts beside go at the same time, so that both servers work.
 Result<Answer> PairDriver::send(const Ask& ask) {
   const Instant sent = BootClock::now();
   Answer answer;
@@ -156,33 +155,24 @@ Result<Answer> PairDriver::send(const Ask& ask) {
 }
 
 Result<Answer> PairDriver::send_together(const Ask& ask) {
+  std::vector<Connection::Talk> talks;
   TRY(first, link(ask.side).over(ask.channel));
-  std::vector<std::pair<Connection*, const Part*>> others;
+  talks.push_back({first, ask.commands});
   for (const auto& part : ask.beside) {
     TRY(connection, link(part.side).over(part.channel));
-    others.emplace_back(connection, &part);
+    talks.push_back({connection, part.commands});
   }
-  std::vector<std::future<Result<std::vector<Reply>>>> parts;
-  for (const auto& other : others) {
-    other.first->set_timeout(ask.timeout);
-    parts.push_back(
-        std::async(std::launch::async, [&other] { return other.first->pipeline(other.second->commands); }));
+  for (const auto& talk : talks) talk.connection->set_timeout(ask.timeout);
+  auto results = Connection::pipelines(talks);
+  for (auto& result : results) {
+    if (!result) return std::unexpected(std::move(result).error());
   }
-  first->set_timeout(ask.timeout);
-  auto own = first->pipeline(ask.commands);
   Answer answer;
-  std::optional<Error> lost;
-  for (auto& part : parts) {
-    auto replies = part.get();
-    answer.beside.push_back(replies.value_or(std::vector<Reply>()));
-    if (!replies) lost = std::move(replies).error();
-  }
-  if (!own) return std::unexpected(std::move(own).error());
-  if (lost) return std::unexpected(std::move(*lost));
-  answer.replies = std::move(*own);
-  others.emplace_back(first, nullptr);
-  for (const auto& other : others)
-    std::ranges::move(other.first->take_messages(), std::back_inserter(answer.messages));
+  answer.replies = std::move(*results.front());
+  for (std::size_t part = 1; part < results.size(); ++part)
+    answer.beside.push_back(std::move(*results[part]));
+  for (const auto& talk : talks)
+    std::ranges::move(talk.connection->take_messages(), std::back_inserter(answer.messages));
   return answer;
 }
 

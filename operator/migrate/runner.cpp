@@ -138,10 +138,11 @@ int BatchRun::most_slots(Engine engine) const {
   if (engine == Engine::kAtomicValkey)
     return static_cast<int>(std::clamp<std::int64_t>(kMostKeysOfAtomicValkey / keys, 1, slots));
   const Bytes mean = std::max<Bytes>(1, job_.batch.bytes / slots);
-  const auto most = static_cast<int>(
-      std::clamp<Bytes>(job_.options.group_bytes / mean, 1, std::max(1, job_.options.group_slots)));
-  if (engine != Engine::kLiveCopy) return most;
-  return static_cast<int>(std::clamp<std::int64_t>(kMostKeysOfLiveGroup / keys, 1, most));
+  const bool live = engine == Engine::kLiveCopy;
+  const int slots_at_once = live ? job_.options.live_group_slots : job_.options.group_slots;
+  const auto most =
+      static_cast<int>(std::clamp<Bytes>(job_.options.group_bytes / mean, 1, std::max(1, slots_at_once)));
+  return live ? static_cast<int>(std::clamp<std::int64_t>(kMostKeysOfLiveGroup / keys, 1, most)) : most;
 }
 
 // The journal may be where nobody answers for a moment, as while an API server restarts. Nothing of the group

@@ -61,6 +61,7 @@ struct Hooks {
 
 struct RunnerOptions {
   int group_slots = 64;           // opened together, closed together
+  int live_group_slots = 1024;    // of live copy, which opens nothing at the source
   Bytes group_bytes = 32 * kMiB;  // by the batch's mean; bounds how long a stop takes
   std::optional<Bytes> max_bytes_per_second;
   Millis agreement{30000};     // all nodes must agree within this after the last group

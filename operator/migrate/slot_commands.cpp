@@ -30,6 +30,20 @@ std::vector<Command> setslot_stable_each(const SlotSet& slots) {
   return commands;
 }
 
+// A NODE of an imported slot raises the config epoch and is told to all nodes at once (cluster.c), who look
+// through all slots and write their nodes.conf, with fsync. One of the last slot tells of them all: the others
+// have no mark any more by then, and no packet leaves between two commands of a transaction.
+std::vector<Command> take_slots(const SlotSet& slots, const NodeId& target) {
+  std::vector<Command> commands{{"MULTI"}};
+  const Slot last = slots.ranges().back().last;
+  for_each_slot(slots, [&](Slot slot) {
+    if (slot != last) commands.push_back(setslot_stable(slot));
+    commands.push_back(setslot(slot, "NODE", target));
+  });
+  commands.push_back({"EXEC"});
+  return commands;
+}
+
 Result<NodeView> nodes_view(const Reply& reply) {
   if (!reply.is_error()) return parse_cluster_nodes(reply.text);
   return error(ErrorCode::kRefused, fmt::format("CLUSTER NODES answered \"{}\"", reply.text));

@@ -16,6 +16,8 @@ Command setslot(Slot slot, const char* state, const NodeId& node);  // IMPORTING
 Command setslot_stable(Slot slot);
 std::vector<Command> setslot_each(const SlotSet& slots, const char* state, const NodeId& node);
 std::vector<Command> setslot_stable_each(const SlotSet& slots);
+// A transaction that makes `target` the owner of all of `slots`, which it imports: MULTI first, EXEC last.
+std::vector<Command> take_slots(const SlotSet& slots, const NodeId& target);
 Command count_keys(Slot slot);
 Command list_keys(Slot slot, std::int64_t limit);
 Command cluster_nodes();

@@ -12,6 +12,7 @@
 #include <atomic>
 #include <csignal>
 #include <mutex>
+#include <optional>
 #include <utility>
 
 #include "redis/tls.h"
@@ -109,6 +110,17 @@ std::string Endpoint::text() const {
                                              : fmt::format("[{}]:{}", host, port);
 }
 
+// A pipeline that is under way.
+struct Connection::Exchange {
+  std::span<const Args> commands;
+  std::size_t appended = 0;
+  bool sent = false;  // any byte
+  Instant deadline;
+  std::vector<Reply> replies;
+  std::optional<Error> lost;
+  bool over() const { return lost || replies.size() == commands.size(); }
+};
+
 struct Connection::Link {
   Endpoint endpoint;
   Millis timeout{0};
@@ -119,23 +131,19 @@ struct Connection::Link {
   bool keeps_messages = false;
   std::vector<Reply> messages;
 
-  Result<std::vector<Reply>> exchange(std::span<const Args> commands);
+  Exchange begin(std::span<const Args> commands);
+  void send(Exchange& exchange);
+  pollfd awaited() const;
+  bool has_more() const { return ssl != nullptr && SSL_pending(ssl) > 0; }  // read already, not by us
+  void receive(Exchange& exchange, short events);
 
  private:
-  struct Exchange {
-    std::span<const Args> commands;
-    std::size_t appended = 0;
-    bool sent = false;  // any byte
-    Instant deadline;
-    std::vector<Reply> replies;
-  };
   bool closed_by_peer() const;
   bool append(Exchange& exchange);
   bool write(Exchange& exchange);
   bool take_replies(Exchange& exchange);
-  bool wait_and_read(Exchange& exchange);
   std::size_t unsent() const { return sdslen(context->obuf); }
-  std::unexpected<Error> lost(const Exchange& exchange);
+  Error lose(const Exchange& exchange);
   std::string why(const Exchange& exchange) const;
 };
 
@@ -145,10 +153,12 @@ bool Connection::Link::closed_by_peer() const {
 }
 
 bool Connection::Link::append(Exchange& exchange) {
+  std::vector<const char*> texts;
+  std::vector<std::size_t> lengths;
   while (exchange.appended < exchange.commands.size() && unsent() < kMostUnsentBytes) {
     const Args& args = exchange.commands[exchange.appended++];
-    std::vector<const char*> texts;
-    std::vector<std::size_t> lengths;
+    texts.clear();
+    lengths.clear();
     for (const auto& arg : args) {
       texts.push_back(arg.data());
       lengths.push_back(arg.size());
@@ -187,33 +197,34 @@ bool Connection::Link::take_replies(Exchange& exchange) {
   return true;
 }
 
-// False: broken, interrupted or out of time.
-bool Connection::Link::wait_and_read(Exchange& exchange) {
-  if (ssl == nullptr || SSL_pending(ssl) == 0) {
-    const auto left = std::chrono::ceil<Millis>(exchange.deadline - BootClock::now());
-    if (interrupted || left <= Millis(0)) return false;
-    const bool more_to_write = unsent() > 0;
-    pollfd poll_for{context->fd, static_cast<short>(POLLIN | (more_to_write ? POLLOUT : 0)), 0};
-    const int ready = poll(&poll_for, 1, static_cast<int>(std::min<std::int64_t>(left.count(), 60'000)));
-    if (ready <= 0 || (poll_for.revents & ~POLLOUT) == 0) return !interrupted;
-  }
-  return redisBufferRead(context.get()) == REDIS_OK && !interrupted;
-}
-
-Result<std::vector<Reply>> Connection::Link::exchange(std::span<const Args> commands) {
+Connection::Exchange Connection::Link::begin(std::span<const Args> commands) {
   Exchange exchange{.commands = commands, .deadline = BootClock::now() + timeout};
   if (dead) {
-    return error(ErrorCode::kUnavailable,
-                 fmt::format("the connection to {} was lost before", endpoint.text()));
+    exchange.lost = Error{ErrorCode::kUnavailable,
+                          fmt::format("the connection to {} was lost before", endpoint.text())};
+  } else if (interrupted || closed_by_peer()) {
+    exchange.lost = lose(exchange);
+  } else {
+    exchange.replies.reserve(commands.size());
   }
-  if (interrupted || closed_by_peer()) return lost(exchange);
-  exchange.replies.reserve(commands.size());
-  while (exchange.replies.size() < commands.size()) {
-    if (!append(exchange) || !write(exchange) || !wait_and_read(exchange) || !take_replies(exchange)) {
-      return lost(exchange);
-    }
-  }
-  return std::move(exchange.replies);
+  return exchange;
+}
+
+void Connection::Link::send(Exchange& exchange) {
+  if (!append(exchange) || !write(exchange)) exchange.lost = lose(exchange);
+}
+
+pollfd Connection::Link::awaited() const {
+  return {context->fd, static_cast<short>(POLLIN | (unsent() > 0 ? POLLOUT : 0)), 0};
+}
+
+// Of a poll: broken, interrupted or out of time, or what came is read.
+void Connection::Link::receive(Exchange& exchange, short events) {
+  const bool readable = (events & ~POLLOUT) != 0 || has_more();
+  const bool late = events == 0 && !readable && BootClock::now() >= exchange.deadline;
+  const bool good = !interrupted && !late &&
+                    (!readable || (redisBufferRead(context.get()) == REDIS_OK && take_replies(exchange)));
+  if (!good) exchange.lost = lose(exchange);
 }
 
 std::string Connection::Link::why(const Exchange& exchange) const {
@@ -224,16 +235,16 @@ std::string Connection::Link::why(const Exchange& exchange) const {
   return fmt::format("no answer within {} ms", timeout.count());
 }
 
-std::unexpected<Error> Connection::Link::lost(const Exchange& exchange) {
+Error Connection::Link::lose(const Exchange& exchange) {
   dead = true;
   const std::string command =
       exchange.commands.empty() ? "" : exchange.commands[exchange.replies.size()].front();
   if (!exchange.sent) {
-    return error(ErrorCode::kUnavailable,
-                 fmt::format("{} was not sent to {}: {}", command, endpoint.text(), why(exchange)));
+    return {ErrorCode::kUnavailable,
+            fmt::format("{} was not sent to {}: {}", command, endpoint.text(), why(exchange))};
   }
-  return error(ErrorCode::kTimeout, fmt::format("{} on {}: {}; it may or may not have run", command,
-                                                endpoint.text(), why(exchange)));
+  return {ErrorCode::kTimeout,
+          fmt::format("{} on {}: {}; it may or may not have run", command, endpoint.text(), why(exchange))};
 }
 
 namespace {
@@ -331,8 +342,42 @@ Result<Reply> Connection::command(const Args& args) {
 }
 
 Result<std::vector<Reply>> Connection::pipeline(std::span<const Args> commands) {
-  return link_->exchange(commands);
+  const Talk talk{this, commands};
+  return std::move(pipelines({&talk, 1}).front());
 }
+
+std::vector<Result<std::vector<Reply>>> Connection::pipelines(std::span<const Talk> talks) {
+  std::vector<Exchange> exchanges;
+  for (const auto& talk : talks) exchanges.push_back(talk.connection->link_->begin(talk.commands));
+  while (!std::ranges::all_of(exchanges, &Exchange::over)) {
+    std::vector<pollfd> poll_for(talks.size(), pollfd{-1, 0, 0});  // -1: left out
+    bool has_more = false;
+    Instant deadline = Instant::max();
+    for (std::size_t i = 0; i < talks.size(); ++i) {
+      auto& link = *talks[i].connection->link_;
+      if (!exchanges[i].over()) link.send(exchanges[i]);
+      if (exchanges[i].over()) continue;
+      poll_for[i] = link.awaited();
+      has_more = has_more || link.has_more();
+      deadline = std::min(deadline, exchanges[i].deadline);
+    }
+    const auto left = std::chrono::ceil<Millis>(deadline - BootClock::now()).count();
+    poll(poll_for.data(), poll_for.size(),
+         has_more ? 0 : static_cast<int>(std::clamp<std::int64_t>(left, 0, 60'000)));
+    for (std::size_t i = 0; i < talks.size(); ++i) {
+      if (!exchanges[i].over()) talks[i].connection->link_->receive(exchanges[i], poll_for[i].revents);
+    }
+  }
+  std::vector<Result<std::vector<Reply>>> results;
+  for (auto& exchange : exchanges) {
+    if (exchange.lost)
+      results.emplace_back(std::unexpected(std::move(*exchange.lost)));
+    else
+      results.emplace_back(std::move(exchange.replies));
+  }
+  return results;
+}
+
 void Connection::keep_messages() { link_->keeps_messages = true; }
 std::vector<Reply> Connection::take_messages() { return std::exchange(link_->messages, {}); }
 void Connection::set_timeout(Millis timeout) { link_->timeout = timeout; }

@@ -61,6 +61,14 @@ class Connection {
   // commands wait in memory, so pipelines of any length cannot deadlock.
   Result<std::vector<Reply>> pipeline(std::span<const Args> commands);
 
+  // The same on several connections at the same time, by this one thread: one result for each of `talks`, in
+  // their order. A connection may be named once.
+  struct Talk {
+    Connection* connection;
+    std::span<const Args> commands;
+  };
+  static std::vector<Result<std::vector<Reply>>> pipelines(std::span<const Talk> talks);
+
   // From here on what is published to this subscriber is kept for take_messages() instead of counting as a
   // reply; messages that came before a reply are there when that is.
   void keep_messages();
@@ -78,6 +86,7 @@ class Connection {
 
  private:
   struct Link;
+  struct Exchange;
   explicit Connection(std::unique_ptr<Link> link);
   std::unique_ptr<Link> link_;
 };

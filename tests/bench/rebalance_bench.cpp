@@ -24,7 +24,7 @@ struct Options {
 // default.
 constexpr const char* kAlone =
     "approval: {mode: Automatic}\nsafety: {replicas: Ignore, persistence: Ignore}\n";
-constexpr double kKeyByKeyWanted = 1.5;
+constexpr double kKeyByKeyWanted = 1.5, kLiveWanted = 5;
 
 bool copies_live(const rig::ServerVersion& version) {
   return version.name == "r62" || version.name == "r70" || version.name == "r80";
@@ -32,7 +32,8 @@ bool copies_live(const rig::ServerVersion& version) {
 
 std::vector<Row> contestants(const rig::ServerVersion& version) {
   const std::string one_pair = std::string(kAlone) + "engine: KeyByKey\nbatch: {parallelPairs: 1}\n";
-  const std::string live_pair = std::string(kAlone) + "engine: LiveCopy\nbatch: {parallelPairs: 1}\n";
+  const std::string live = std::string(kAlone) + "engine: LiveCopy\n";
+  const std::string live_pair = live + "batch: {parallelPairs: 1}\n";
   std::vector<Row> rows = {{{"redis-cli",
                              "--cluster-use-empty-masters --cluster-yes (pipeline 10, its default)",
                              false,
@@ -59,6 +60,7 @@ std::vector<Row> contestants(const rig::ServerVersion& version) {
                              {}},
                             {}}};
   if (copies_live(version)) {
+    rows.push_back({{"live copy", "engine LiveCopy", true, "type: Balance", live, kLiveWanted, {}}, {}});
     rows.push_back(
         {{"live copy, one pair", "batch.parallelPairs 1", true, "type: Balance", live_pair, 1, {}}, {}});
   }

@@ -97,7 +97,7 @@ class LivePair {
       run(ask);
     }
     watched_.clear();
-    queue_.reset();
+    queues_.clear();
     subscribed_ = false;
     tracked_.clear();
     messages_.clear();
@@ -138,15 +138,16 @@ class LivePair {
 
   Reply reply(Side side, Channel channel, const Command& command) {
     const auto& name = command[0];
-    if (queue_ && name != "EXEC") {
-      queue_->push_back(command);
+    auto& queue = queues_[side];
+    if (queue && name != "EXEC") {
+      queue->push_back(command);
       return Reply::status("QUEUED");
     }
     if (name == "MULTI") {
-      queue_.emplace();
+      queue.emplace();
       return Reply::status("OK");
     }
-    if (name == "EXEC") return exec();
+    if (name == "EXEC") return side == Side::kSource ? exec() : take_slots();
     if (name == "CLUSTER") return cluster(side == Side::kSource ? source : target, command);
     if (name == "CLIENT") return client(side, channel, command);
     if (name == "WATCH") {
@@ -243,8 +244,21 @@ class LivePair {
     return Reply::string(line + "\n");
   }
 
+  // One of the last slot alone raises the config epoch, and tells of all.
+  Reply take_slots() {
+    const auto queue = *std::exchange(queues_[Side::kTarget], std::nullopt);
+    std::vector<Reply> replies;
+    bool told = true;
+    for (const auto& command : queue) {
+      told = command[3] == "NODE" && target.importing.contains(static_cast<Slot>(std::stoi(command[2])));
+      replies.push_back(cluster(target, command));
+    }
+    EXPECT_TRUE(told) << "nobody hears of it";
+    return Reply::array(replies);
+  }
+
   Reply exec() {
-    const auto queue = *std::exchange(queue_, std::nullopt);
+    const auto queue = *std::exchange(queues_[Side::kSource], std::nullopt);
     watched_.clear();
     if (std::exchange(watch_broken_, false)) return Reply::nil();
     std::vector<Reply> replies;
@@ -279,7 +293,7 @@ class LivePair {
   std::set<std::string> watched_, tracked_;
   bool watch_broken_ = false, subscribed_ = false;
   std::vector<Reply> messages_;
-  std::optional<std::vector<Command>> queue_;
+  std::map<Side, std::optional<std::vector<Command>>> queues_;  // of MULTI
   std::vector<Ask> late_;
   int ids_ = 10;
 };
