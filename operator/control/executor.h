@@ -2,13 +2,12 @@
 //
 // Thread-safe. A batch counts as running until the readings of its two ends have settled, so that what is
 // decided next rests on steady numbers, and its end was taken, so that nobody starts what is left of it
-// before.
+// before. An end that another batch goes on filling or emptying has no steady reading to wait for.
 #pragma once
 
 #include <functional>
 #include <map>
 #include <mutex>
-#include <set>
 #include <thread>
 #include <vector>
 
@@ -35,7 +34,7 @@ class Executor : public ProgressSink {
   std::vector<Batch> running() const;
   std::vector<FinishedBatch> take_finished();
   std::vector<PairProgress> progress_of_running() const;
-  Hooks hooks() { return {gate_, intents_, ownership_, *this, &takers_}; }
+  Hooks hooks() { return {gate_, intents_, ownership_, *this}; }
 
   void progress(const PairProgress& progress) override;
 
@@ -43,16 +42,17 @@ class Executor : public ProgressSink {
   struct Run {
     Batch batch;
     PairProgress progress;
-    bool alone = true;  // no other batch to the same target ran meanwhile
+    bool alone = true;   // no other batch to the same target ran meanwhile
+    bool moving = true;  // its readings do not settle yet
     std::jthread thread;
   };
   void work(const BatchJob& job, std::stop_token stop);
+  bool moves(const NodeId& end) const;
 
   Gate& gate_;
   IntentLog& intents_;
   Bell& bell_;
-  std::mutex ownership_;
-  std::set<NodeId> takers_;  // guarded by ownership_
+  Ownership ownership_;
   mutable std::mutex mutex_;
   std::map<int, Run> runs_;            // by Batch::index
   std::vector<std::jthread> leaving_;  // threads that have told their end

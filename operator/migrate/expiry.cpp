@@ -64,10 +64,12 @@ void Expiries::take(const std::vector<Reply>& replies) {
     permitted_ = false;
 }
 
-std::int64_t unix_millis(const Reply& time) {
+std::int64_t unix_micros(const Reply& time) {
   if (time.items.size() != 2) return 0;
-  return std::atoll(time.items[0].text.c_str()) * 1000 + std::atoll(time.items[1].text.c_str()) / 1000;
+  return std::atoll(time.items[0].text.c_str()) * 1'000'000 + std::atoll(time.items[1].text.c_str());
 }
+
+std::int64_t unix_millis(const Reply& time) { return unix_micros(time) / 1000; }
 
 bool some_expire(const Reply& keyspace) {
   const auto counts = info_field(keyspace, "db0");

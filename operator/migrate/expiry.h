@@ -40,7 +40,9 @@ class Expiries {
   std::chrono::microseconds elapsed_{0};
 };
 
-std::int64_t unix_millis(const Reply& time);  // a reply of TIME; 0 for any other
+// Of a reply of TIME; 0 for any other.
+std::int64_t unix_micros(const Reply& time);
+std::int64_t unix_millis(const Reply& time);
 
 // `keyspace` is a reply of INFO keyspace: does any key of database 0 expire?
 bool some_expire(const Reply& keyspace);

@@ -11,6 +11,8 @@ using namespace std::chrono_literals;
 // little speed.
 constexpr auto kAim = 800us;
 constexpr auto kTooLong = 1600us;
+// Of one pipeline of copies, by the server's clock.
+constexpr auto kCopyAim = 1000us;
 // Below this a MIGRATE is mostly round trips and teaches nothing of bytes.
 constexpr Bytes kTeachesRate = 128 * kKiB;
 
@@ -26,6 +28,22 @@ void Pace::observe(std::int64_t keys, Bytes bytes, std::chrono::microseconds ela
     chunk_ = std::min(kMaxChunk, chunk_ + chunk_ / 4);
     keys_ = std::min(kMaxKeys, keys_ + keys_ / 4);
   }
+  learn_rate(keys, bytes, elapsed);
+}
+
+// By steps: a server that waited for a processor looks slow once.
+void Pace::observe_copies(std::int64_t keys, Bytes bytes, std::chrono::microseconds served) {
+  if (keys <= 0 || served.count() <= 0) return;
+  const bool filled = bytes >= copy_ * 3 / 4 || keys >= copy_keys_ * 3 / 4;
+  const double factor = std::clamp(std::chrono::duration<double>(kCopyAim) / served, 0.75, 1.25);
+  if (filled || (factor < 1 && keys > 1)) {
+    copy_ = std::clamp(static_cast<Bytes>(static_cast<double>(copy_) * factor), kMinChunk, kMaxChunk);
+    copy_keys_ = std::clamp(static_cast<int>(copy_keys_ * factor), kMinKeys, kMaxKeys);
+  }
+  learn_rate(keys, bytes, served);
+}
+
+void Pace::learn_rate(std::int64_t keys, Bytes bytes, std::chrono::microseconds elapsed) {
   if (bytes < kTeachesRate || bytes / keys < 4 * kKiB) return;  // small keys cost by number, not by byte
   const double rate = static_cast<double>(bytes) / std::chrono::duration<double>(elapsed).count();
   // Bad news counts at once, good news slowly: a stall predicted too short may cost a failover.

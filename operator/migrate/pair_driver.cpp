@@ -28,8 +28,7 @@ PairDriver::PairDriver(const Member& source, const Member& target, const std::ve
     : hooks_(hooks),
       stop_(std::move(stop)),
       source_(source, options.attempts),
-      target_(target, options.attempts),
-      ownership_(hooks.ownership, std::defer_lock) {
+      target_(target, options.attempts) {
   for (const auto& other : others) {
     if (other.role == Role::kPrimary) others_.emplace_back(other, 1);
   }
@@ -114,10 +113,10 @@ Status PairDriver::drive(GroupEngine& engine, const std::function<void(const Pro
 
 Result<Event> PairDriver::perform(const Ask& ask) {
   wait_for(stop_, ask.wait);
-  if (ask.ownership && !ownership_.owns_lock()) {
+  if (!ask.ownership) turn_.reset();
+  if (ask.ownership && !turn_) {
     if (const auto turn = take_turn(); !turn) return OutcomeUnknown{turn.error().message};
   }
-  hold_ownership(ask.ownership);
   if (ask.writes) {
     if (const auto may = ask.clears ? hooks_.gate.may_clear() : hooks_.gate.may_write(); !may) {
       refused_ = may.error();
@@ -185,17 +184,15 @@ void PairDriver::tell_others(const Ask& ask) {
   });
 }
 
-// Waits for the lock, and then until the target would keep what it takes: epochs.h. Gossip tells it within
+// Waits for the turn, and then until the target would keep what it takes: epochs.h. Gossip tells it within
 // milliseconds from 7.0 on, before within a second or two.
 Status PairDriver::take_turn() {
-  hold_ownership(true);
-  auto* takers = hooks_.takers;
-  const bool known = epochs_seen_ && (takers == nullptr || !takers->contains(source_.member().id));
-  if (takers != nullptr) takers->insert(target_.member().id);
+  turn_.emplace(hooks_.ownership, target_.member().id);
+  const bool known = epochs_seen_ && !hooks_.ownership.takers().contains(source_.member().id);
   const Instant end = BootClock::now() + kEpochsKnownWithin;
   while (!known && !target_would_win()) {
     if (BootClock::now() > end) {
-      hold_ownership(false);
+      turn_.reset();
       return error(ErrorCode::kTimeout,
                    fmt::format("{} has not heard of the config epoch of {} yet, and could lose to it what it "
                                "takes",
@@ -208,9 +205,10 @@ Status PairDriver::take_turn() {
 }
 
 bool PairDriver::target_would_win() {
+  const auto takers = hooks_.ownership.takers();
   std::vector<std::int64_t> others;
   for (auto& link : others_) {
-    if (hooks_.takers == nullptr || !hooks_.takers->contains(link.member().id)) continue;
+    if (!takers.contains(link.member().id)) continue;
     if (!link.connected() && !link.connect(stop_)) continue;
     if (const auto other = epochs(link)) others.push_back(other->own);
   }
@@ -224,11 +222,6 @@ std::optional<Epochs> PairDriver::epochs(NodeLink& link) {
   if (!replies || replies->front().is_error()) return std::nullopt;
   const auto view = parse_cluster_nodes(replies->front().text);
   return view ? std::optional(epochs_of(*view)) : std::nullopt;
-}
-
-void PairDriver::hold_ownership(bool wanted) {
-  if (wanted && !ownership_.owns_lock()) ownership_.lock();
-  if (!wanted && ownership_.owns_lock()) ownership_.unlock();
 }
 
 }  // namespace rebalance

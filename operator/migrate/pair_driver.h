@@ -2,7 +2,6 @@
 #pragma once
 
 #include <functional>
-#include <mutex>
 #include <optional>
 #include <stop_token>
 #include <vector>
@@ -25,7 +24,7 @@ class PairDriver {
   // Asks, answers, asks again, until the engine has no more to ask. `progressed` comes after every round
   // trip.
   Status drive(GroupEngine& engine, const std::function<void(const Progress&)>& progressed);
-  void release() { hold_ownership(false); }
+  void release() { turn_.reset(); }
 
   // How the source reaches the target; reads the credentials anew.
   Result<MigrateAddress> address();
@@ -44,7 +43,6 @@ class PairDriver {
   Result<Answer> send_together(const Ask& ask);
   NodeLink& link(Side side) { return side == Side::kSource ? source_ : target_; }
   void tell_others(const Ask& ask);
-  void hold_ownership(bool wanted);
   Status take_turn();
   bool target_would_win();
   std::optional<Epochs> epochs(NodeLink& link);
@@ -53,7 +51,7 @@ class PairDriver {
   std::stop_token stop_;
   NodeLink source_, target_;
   std::vector<NodeLink> others_;
-  std::unique_lock<std::mutex> ownership_;
+  std::optional<Ownership::Turn> turn_;
   bool epochs_seen_ = false;  // of an earlier run the source may have taken slots just before this one
   std::optional<Instant> first_write_;
   std::optional<Error> refused_;  // by the gate

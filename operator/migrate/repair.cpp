@@ -224,13 +224,13 @@ Status RepairRun::unstage(const RepairStep& step) {
 
 // The owner's epoch is raised so that its word wins wherever another claim is still remembered.
 Status RepairRun::notify(const RepairStep& step, const std::vector<Command>& commands) {
-  const std::scoped_lock ownership(hooks_.ownership);
+  const Ownership::Turn turn(hooks_.ownership, step.target);
   TRY_OK(tell(step.source, commands));
   return tell(step.target, {{"CLUSTER", "BUMPEPOCH"}});
 }
 
 Status RepairRun::assign(const RepairStep& step) {
-  const std::scoped_lock ownership(hooks_.ownership);
+  const Ownership::Turn turn(hooks_.ownership, step.target);
   std::vector<Command> commands;
   for_each_slot(step.slots,
                 [&](Slot slot) { commands.push_back({"CLUSTER", "ADDSLOTS", std::to_string(slot)}); });

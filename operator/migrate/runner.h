@@ -4,14 +4,13 @@
 // nothing but what Hooks names, all of which must be thread-safe.
 #pragma once
 
-#include <mutex>
 #include <optional>
-#include <set>
 #include <stop_token>
 #include <string>
 #include <vector>
 
 #include "migrate/engine.h"
+#include "migrate/ownership.h"
 #include "model/intent.h"
 #include "redis/connection.h"
 
@@ -53,10 +52,8 @@ class ProgressSink {
 struct Hooks {
   Gate& gate;
   IntentLog& intents;
-  std::mutex& ownership;  // one for each cluster
+  Ownership& ownership;  // one for each cluster
   ProgressSink& progress;
-  // Nodes that took slots, whose config epochs were raised: one for each cluster, guarded by `ownership`.
-  std::set<NodeId>* takers = nullptr;
 };
 
 struct RunnerOptions {

@@ -12,6 +12,18 @@ namespace {
 // A DUMP ends with two bytes of version and eight of CRC-64.
 constexpr std::size_t kCheckBytes = 8;
 
+// TIME at both ends.
+void time_it(std::vector<Command>& commands) {
+  if (commands.empty()) return;
+  commands.insert(commands.begin(), {"TIME"});
+  commands.push_back({"TIME"});
+}
+
+std::chrono::microseconds time_between(const std::vector<Reply>& replies) {
+  if (replies.size() < 2) return {};
+  return std::chrono::microseconds(unix_micros(replies.back()) - unix_micros(replies.front()));
+}
+
 }  // namespace
 
 void StagedKeys::forget() {
@@ -81,6 +93,8 @@ std::optional<Ask> StagedKeys::next() {
   reading_bytes_ = 0;
   auto writes = write_next();
   read_next(ask);
+  time_it(writes);
+  time_it(ask.commands);
   writing_ = !writes.empty();
   if (ask.commands.empty()) {
     if (!writing_) return std::nullopt;
@@ -92,13 +106,13 @@ std::optional<Ask> StagedKeys::next() {
   return ask;
 }
 
-// As much as both servers do within about a millisecond; at least one key.
+// As much as both servers do in about a millisecond; at least one key.
 void StagedKeys::read_next(Ask& ask) {
-  auto keys = pace_.chunk_keys();
+  auto keys = pace_.copy_keys();
   for (; !queue_.empty() && keys > 0; queue_.pop_front()) {
     auto* key = find(queue_.front());
     if (key == nullptr) continue;  // its slot was given up
-    if (!reading_.empty() && reading_bytes_ + key->bytes > pace_.chunk_bytes()) break;
+    if (!reading_.empty() && reading_bytes_ + key->bytes > pace_.copy_bytes()) break;
     key->current = true;
     key->queued = false;
     const auto& name = queue_.front().name;
@@ -129,18 +143,18 @@ std::vector<Command> StagedKeys::write_next() {
 }
 
 std::optional<Trouble> StagedKeys::take(const Answer& answer) {
-  const bool read = !reading_.empty();
-  if (!read) return take_writes(answer.replies);
+  if (reading_.empty()) return take_writes(answer.replies);
   if (auto trouble = take_reads(answer.replies)) return trouble;
   if (writing_) {
     if (auto trouble = take_writes(answer.beside.front())) return trouble;
   }
-  pace_.observe(std::ssize(reading_), reading_bytes_, answer.elapsed);
+  const auto served = writing_ ? time_between(answer.beside.front()) : std::chrono::microseconds(0);
+  pace_.observe_copies(std::ssize(reading_), reading_bytes_, std::max(served, time_between(answer.replies)));
   return std::nullopt;
 }
 
 std::optional<Trouble> StagedKeys::take_reads(const std::vector<Reply>& replies) {
-  std::size_t next = 0;
+  std::size_t next = 1;  // after TIME
   for (auto& name : reading_) {
     const auto& expiry = replies[next++];
     const std::int64_t since = tells_expiry_ ? 0 : unix_millis(replies[next++]);

@@ -60,7 +60,7 @@ class OnProgress : public ProgressSink {
 struct TestHooks {
   OpenGate gate;
   MemoryLog intents;
-  std::mutex ownership;
+  Ownership ownership;
   OnProgress progress;
   Hooks hooks() { return {gate, intents, ownership, progress}; }
 };
