@@ -11,7 +11,7 @@ namespace {
 
 // Of one round trip: a few hundred microseconds of the server.
 constexpr std::int64_t kNamesAtOnce = 2048;
-constexpr std::size_t kSizesAtOnce = 128;
+constexpr std::size_t kSizesAtOnce = 384;
 
 }  // namespace
 

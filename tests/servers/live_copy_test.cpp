@@ -121,7 +121,7 @@ TEST_P(LiveCopy, TheLastSlotsOfAPrimaryGoToo) {
   rig::fill(cluster.seed(), {.keys = 500});
   const auto before = rig::digest(cluster.seed());
   auto batch = live_job(cluster, 0, 2, range(0, 8191));
-  batch.options.group_slots = 512;
+  batch.options.live_group_slots = 512;
   const auto result = run(batch);
   EXPECT_EQ(why(result), "");
   EXPECT_EQ(result.done, range(0, 8191));
@@ -195,7 +195,9 @@ TEST_P(LiveCopy, AFullTargetEndsItWithTheServersWordsAndIsCleaned) {
   rig::fill(cluster.seed(), {.keys = 8000});
   const auto before = rig::digest(cluster.seed());
   at_round(20, [&] { cluster.command(1, {"CONFIG", "SET", "maxmemory", "1mb"}); });
-  const auto result = run(live_job(cluster, 0, 1, range(0, 199)));
+  auto batch = live_job(cluster, 0, 1, range(0, 199));
+  batch.options.live_group_slots = 32;
+  const auto result = run(batch);
   ASSERT_TRUE(result.error);
   EXPECT_EQ(result.error->code, ErrorCode::kRefused);
   EXPECT_THAT(why(result), HasSubstr("OOM"));
@@ -215,7 +217,9 @@ TEST_P(LiveCopy, AFloodMarkInTheMiddleForbidsMoreButNotToClean) {
   at_round(20, [&] {
     hooks.gate.ask = [] { return Status(error(ErrorCode::kConflict, "redis-1 is above its flood mark")); };
   });
-  const auto ended = run(live_job(cluster, 0, 1, range(0, 99)));
+  auto batch = live_job(cluster, 0, 1, range(0, 99));
+  batch.options.live_group_slots = 32;
+  const auto ended = run(batch);
   ASSERT_TRUE(ended.error);
   EXPECT_EQ(why(ended), "redis-1 is above its flood mark");
   EXPECT_TRUE(ended.left_open.empty());

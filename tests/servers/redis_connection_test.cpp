@@ -62,6 +62,22 @@ TEST_F(Plain, ALargePipelineNeitherDeadlocksNorMixesReplies) {
   for (std::size_t i = 0; i < replies.size(); ++i) EXPECT_TRUE(replies[i].text == commands[i][1]) << i;
 }
 
+TEST_F(Plain, PipelinesOverSeveralConnectionsRunAtOnceAndEndEachForItself) {
+  start();
+  auto waits = open(), pushes = open(), hangs = open();
+  hangs.set_timeout(Millis(50));
+  const std::vector<Args> pop{{"BLPOP", "list", "0"}}, push{{"PING"}, {"RPUSH", "list", "element"}},
+      never{{"BLPOP", "nothing", "0"}};
+  const std::vector<Connection::Talk> talks{{&waits, pop}, {&hangs, never}, {&pushes, push}};
+  const auto results = Connection::pipelines(talks);
+  ASSERT_EQ(results.size(), 3U);
+  EXPECT_EQ(results[0].value().front().items.at(1).text, "element");
+  EXPECT_EQ(results[1].error().code, ErrorCode::kTimeout);
+  EXPECT_EQ(results[2].value().back().integer, 1);
+  EXPECT_TRUE(hangs.broken());
+  EXPECT_FALSE(waits.broken());
+}
+
 TEST_F(Plain, ATimeOutLeavesTheOutcomeOpenAndTheConnectionDead) {
   start();
   auto connection = open();
