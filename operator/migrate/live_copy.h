@@ -23,8 +23,8 @@ namespace rebalance {
 // WATCH looks for each key in the connection's own list. Measured on 6.2: 2,000 keys cost 40 ms in all, 5,000
 // cost 286.
 inline constexpr std::int64_t kMostKeysOfLiveSlot = 2000;
-// Of a group: what tracking and our own list hold.
-inline constexpr std::int64_t kMostKeysOfLiveGroup = 20'000;
+// Of a group: what tracking and our own list hold (plan/headroom.h has room for it).
+inline constexpr std::int64_t kMostKeysOfLiveGroup = 4'000;
 
 struct LiveJob {
   PairNode source, target;

@@ -95,25 +95,28 @@ std::optional<Obstacle> live_obstacle(const WorldNode& source, const WorldNode& 
 
 }  // namespace
 
-// Auto does not take live copy by itself yet: whoever wants it asks for it, and is told where it can be had.
+// The best that both ends can have, or the one that is asked for where they can; what a better one lacks.
 PairEngine choose_engine(const WorldNode& source, const WorldNode& target, const RebalanceSpec& spec) {
   PairEngine pair{source.id, target.id, Engine::kKeyByKey, "engine KeyByKey is asked for", ""};
   if (spec.engine == EngineChoice::kKeyByKey) return pair;
-  const bool live = spec.engine == EngineChoice::kLiveCopy;
-  auto against = live ? live_obstacle(source, target) : obstacle(source, target, spec);
-  if (against) {
-    pair.why = std::move(against->why);
-    pair.lacking = std::move(against->lacking);
-    if (!live && !live_obstacle(source, target)) pair.lacking += ", or ask for engine LiveCopy";
+  const bool asked = spec.engine == EngineChoice::kLiveCopy;
+  auto against_atomic = obstacle(source, target, spec);
+  if (!asked && !against_atomic) {
+    pair.engine = is_redis(source) ? Engine::kAtomicRedis : Engine::kAtomicValkey;
+    pair.why = fmt::format("both ends are {} or newer: slots change hands in one go", sound(source).text());
     return pair;
   }
-  if (live) {
-    pair.engine = Engine::kLiveCopy;
+  auto against_live = live_obstacle(source, target);
+  const bool live = !against_live && spec.engine != EngineChoice::kAtomic;
+  if (live) pair.engine = Engine::kLiveCopy;
+  if (asked && live) {
     pair.why = "it is asked for: copies first, then a hand-over that the source itself fences";
     return pair;
   }
-  pair.engine = is_redis(source) ? Engine::kAtomicRedis : Engine::kAtomicValkey;
-  pair.why = fmt::format("both ends are {} or newer: slots change hands in one go", sound(source).text());
+  auto& against = asked ? *against_live : *against_atomic;
+  pair.why = std::move(against.why);
+  pair.lacking = std::move(against.lacking);
+  if (live) pair.why += ": copies first, then a hand-over that the source itself fences";
   return pair;
 }
 

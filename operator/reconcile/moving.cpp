@@ -59,7 +59,8 @@ bool share_a_node(const Batch& a, const Batch& b) {
 // A target serves one source's MIGRATE at a time, and a source serves nobody while its own waits: a third one
 // adds little speed and much waiting of clients (docs/benchmarks.md).
 constexpr int kPairsToOneTarget = 2;
-// Copies of live copy are written by the program, which nobody waits for: more of them at once.
+// Who asks for live copy gets its speed, as far as parallelPairs goes: no server waits for another there, but all
+// share processors with their clients.
 constexpr int kLivePairsToOneTarget = 4;
 
 bool one_pair_only(const Plan& plan) {
@@ -144,7 +145,7 @@ struct Starter {
       return exclude_each_other(batch, other) ||
              ((alone || is_atomic(plan.engine_of(other))) && share_a_node(batch, other));
     });
-    const bool live = plan.engine_of(batch) == Engine::kLiveCopy;
+    const bool live = step.spec.engine == EngineChoice::kLiveCopy;
     const bool crowded = std::ranges::count(running, batch.target, &Batch::target) >=
                          (live ? kLivePairsToOneTarget : kPairsToOneTarget);
     if (full || busy || crowded || nothing_beside() || std::ranges::count(blocked, batch.target) > 0) return;

@@ -146,6 +146,7 @@ Measured compete(const Contestant& contestant, const Workload& workload) {
                              .min_value_bytes = workload.value_bytes,
                              .max_value_bytes = workload.value_bytes,
                              .mixed_types = false,
+                             .hash_fields = workload.hash_fields,
                              .ttl_share = 0,
                              .tag_share = 0,
                              .binary_share = 0});

@@ -16,6 +16,7 @@ struct Contestant {
   bool ours = true;                // else redis-cli of the servers' own version
   std::string goal, spec;          // ours: lines of spec.goal and of spec
   double wanted = 1;               // ours: times as many keys a second as redis-cli with its defaults
+  double wait = 1;                 // ours: times the clients' p99.9 with redis-cli at most
   std::vector<std::string> words;  // redis-cli: options added to those that every row has
 };
 
@@ -24,6 +25,7 @@ struct Workload {
   std::string program = PROGRAM;  // ours
   std::int64_t keys = 200'000;
   std::int64_t value_bytes = 1024;
+  std::int64_t hash_fields = 0;  // above 0: each key is a hash of so many fields, which have value_bytes together
   int replicas = 0;  // of each primary
   // Writes of all clients together, open loop. Each client has one command on its way at most: enough of them
   // that none is late only because of its own command before.

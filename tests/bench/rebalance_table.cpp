@@ -38,6 +38,7 @@ const std::vector<Column>& columns() {
       {"tool cpu s", "cpuSeconds", 2, [](const Measured& m) { return m.cpu_seconds; }},
       {"tool MiB", "peakMiB", 1,
        [](const Measured& m) { return static_cast<double>(m.peak_bytes) / kMiBytes; }},
+      {"ASK", "ask", 0, [](const Measured& m) { return static_cast<double>(m.clients.ask); }},
       {"lost", "lostWrites", 0, [](const Measured& m) { return static_cast<double>(m.lost); }}};
   return all;
 }
@@ -61,9 +62,11 @@ Claim faster(const Row& ours, const Row& theirs, double wanted) {
 }
 
 Claim no_slower_for_clients(const Row& ours, const Row& theirs) {
-  return {fmt::format("{}: p99.9 of clients {:.2f} ms, with {} {:.2f} ms (wanted: not more)",
-                      ours.contestant.name, worst_wait(ours), theirs.contestant.name, worst_wait(theirs)),
-          worst_wait(ours) <= worst_wait(theirs)};
+  const double most = ours.contestant.wait;
+  return {fmt::format("{}: p99.9 of clients {:.2f} ms, with {} {:.2f} ms (wanted: {:.1f} x at most)",
+                      ours.contestant.name, worst_wait(ours), theirs.contestant.name, worst_wait(theirs),
+                      most),
+          worst_wait(ours) <= most * worst_wait(theirs)};
 }
 
 }  // namespace
@@ -109,6 +112,7 @@ void write_json(const std::filesystem::path& file, const std::vector<Row>& rows,
                                   workload.version.minor, workload.version.patch)},
            {"keys", workload.keys},
            {"valueBytes", workload.value_bytes},
+           {"hashFields", workload.hash_fields},
            {"replicas", workload.replicas},
            {"clients", workload.clients},
            {"clientOperationsPerSecond", workload.operations_per_second},

@@ -48,7 +48,8 @@ class KeyMaker {
     const double low = std::log(static_cast<double>(options_.min_value_bytes));
     const double high = std::log(static_cast<double>(options_.max_value_bytes));
     value_bytes_ = std::llround(std::exp(low + (high - low) * share(random_)));
-    std::vector<Arguments> commands = content(options_.mixed_types ? share(random_) : 0);
+    std::vector<Arguments> commands =
+        options_.hash_fields > 0 ? elements("HSET") : content(options_.mixed_types ? share(random_) : 0);
     if (share(random_) < options_.ttl_share)
       commands.push_back({"PEXPIRE", name_, std::to_string(3'600'000 + random_() % 3'600'000)});
     return commands;
@@ -66,7 +67,8 @@ class KeyMaker {
 
   std::vector<Arguments> elements(const std::string& command) {
     std::vector<Arguments> commands;
-    const int64_t count = std::max<int64_t>(1, value_bytes_ / kElementBytes);
+    const int64_t count =
+        options_.hash_fields > 0 ? options_.hash_fields : std::max<int64_t>(1, value_bytes_ / kElementBytes);
     const int64_t each = std::max<int64_t>(8, value_bytes_ / count);
     for (int64_t i = 0; i < count; ++i) {
       if (commands.empty() || commands.back().size() > kElementsPerCommand)

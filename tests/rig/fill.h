@@ -15,6 +15,7 @@ struct FillOptions {
   int64_t min_value_bytes = 10;  // of all that a key holds; spread evenly in the logarithm
   int64_t max_value_bytes = 4'000;
   bool mixed_types = true;    // hashes, lists, sets, sorted sets and streams with a group beside the strings
+  int64_t hash_fields = 0;    // above 0: hashes of so many fields, and nothing else
   double ttl_share = 0.1;     // with a time to live of one to two hours
   double tag_share = 0.1;     // with one of 500 hash tags
   double binary_share = 0.1;  // with zeros, line ends and high bytes in the name

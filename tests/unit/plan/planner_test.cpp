@@ -372,10 +372,10 @@ TEST(Engines, AreAtomicWhereBothEndsAreAndSayWhy) {
 }
 
 TEST(Engines, AreKeyByKeyElsewhereAndSayWhatABetterOneWouldNeed) {
-  const Version old{ServerKind::kRedis, 7, 0, 15}, redis{ServerKind::kRedis, 8, 6, 0};
+  const Version old{ServerKind::kRedis, 7, 2, 4}, redis{ServerKind::kRedis, 8, 6, 0};
   const auto plan = plan_between(old, redis);
   EXPECT_EQ(plan.engines.at(0).engine, Engine::kKeyByKey);
-  EXPECT_THAT(plan.engines.at(0).why, HasSubstr("Redis 7.0.15 of redis-0 has no atomic"));
+  EXPECT_THAT(plan.engines.at(0).why, HasSubstr("Redis 7.2.4 of redis-0 has no atomic"));
   EXPECT_THAT(plan.engines.at(0).lacking, HasSubstr("Redis 8.4.1"));
 }
 
@@ -398,13 +398,15 @@ TEST(Engines, AreKeyByKeyWhereTheUserMayNotCommandAnotherAndSayTheRight) {
   EXPECT_THAT(plan.engines.at(0).lacking, HasSubstr("+cluster|migration"));
 }
 
-TEST(Engines, CopyLiveWhereThatIsProvenAndAskedFor) {
+TEST(Engines, CopyLiveWhereThatIsProvenAndNothingBetterCanBeHad) {
   for (const auto& version : {Version{ServerKind::kRedis, 6, 2, 14}, Version{ServerKind::kRedis, 7, 0, 15},
                               Version{ServerKind::kRedis, 8, 0, 2}}) {
     EXPECT_EQ(plan_between(version, version, EngineChoice::kLiveCopy).engines.at(0).engine, Engine::kLiveCopy)
         << version.text();
-    EXPECT_EQ(plan_between(version, version).engines.at(0).engine, Engine::kKeyByKey) << version.text();
-    EXPECT_THAT(plan_between(version, version).engines.at(0).lacking, HasSubstr("LiveCopy"));
+    const auto chosen = plan_between(version, version);
+    EXPECT_EQ(chosen.engines.at(0).engine, Engine::kLiveCopy) << version.text();
+    EXPECT_THAT(chosen.engines.at(0).why, HasSubstr("has no atomic slot migration: copies first"));
+    EXPECT_THAT(chosen.engines.at(0).lacking, HasSubstr("8.4.1"));
   }
   for (const auto& version : {Version{ServerKind::kRedis, 6, 0, 16}, Version{ServerKind::kRedis, 7, 2, 4},
                               Version{ServerKind::kRedis, 8, 2, 0}, Version{ServerKind::kValkey, 8, 1, 1}}) {
@@ -412,7 +414,7 @@ TEST(Engines, CopyLiveWhereThatIsProvenAndAskedFor) {
     ASSERT_TRUE(asked.refusal) << version.text();
     EXPECT_EQ(asked.refusal->rule, "LiveCopyNotPossible");
     EXPECT_THAT(asked.refusal->sentence, HasSubstr("Redis 6.2, 7.0, 8.0"));
-    EXPECT_THAT(plan_between(version, version).engines.at(0).lacking, Not(HasSubstr("LiveCopy")));
+    EXPECT_EQ(plan_between(version, version).engines.at(0).engine, Engine::kKeyByKey) << version.text();
   }
   const Version older{ServerKind::kRedis, 7, 0, 15}, newer{ServerKind::kRedis, 8, 0, 2};
   EXPECT_FALSE(plan_between(older, newer, EngineChoice::kLiveCopy).refusal);
@@ -426,6 +428,7 @@ TEST(Engines, DoNotCopyLiveWhereTheUserLacksARight) {
   for (auto& node : world.nodes) node.version = {ServerKind::kRedis, 7, 0, 15};
   world.nodes[0].live_denied = "+client|tracking";
   auto spec = move("0", "redis-1");
+  EXPECT_EQ(make_plan(world, spec).value().engines.at(0).engine, Engine::kKeyByKey);
   spec.engine = EngineChoice::kLiveCopy;
   const auto plan = make_plan(world, spec).value();
   ASSERT_TRUE(plan.refusal);
