@@ -17,21 +17,20 @@ constexpr int kMostReadings = 20;
 constexpr double kSteady = 0.01;
 
 bool steady(const std::optional<MemoryReading>& before, const MemoryReading& now) {
-  if (now.lazyfree_pending > 0 || !before) return false;
+  if (!before) return false;
   return std::abs(static_cast<double>(now.rss - before->rss)) <= kSteady * static_cast<double>(now.rss);
 }
 
-// Reads until nothing is being freed and RSS stands still, where nobody else (`shared`) moves it; the last
-// reading, or nothing when the node does not answer.
-std::optional<MemoryReading> settled(const Member& node, const std::function<bool()>& shared,
-                                     std::stop_token stop) {
+// Reads until nothing is being freed and, unless `at_once`, RSS stands still; the last reading, or nothing when
+// the node does not answer.
+std::optional<MemoryReading> settled(const Member& node, bool at_once, std::stop_token stop) {
   auto connection = Connection::open(node.access);
   if (!connection) return std::nullopt;
   std::optional<MemoryReading> last;
   for (int i = 0; i < kMostReadings && !stop.stop_requested(); i++) {
     const auto reading = read_memory(*connection);
     if (!reading) return last;
-    if (steady(last, *reading) || (reading->lazyfree_pending == 0 && shared())) return *reading;
+    if (reading->lazyfree_pending == 0 && (at_once || steady(last, *reading))) return *reading;
     last = *reading;
     std::this_thread::sleep_for(kBetweenReadings);
   }
@@ -93,12 +92,10 @@ void Executor::work(const BatchJob& job, std::stop_token stop) {
   BatchEnd end = told(job, result);
   std::optional<MemoryReading> after;
   {
-    const std::scoped_lock lock(mutex_);
-    runs_.at(job.batch.index).moving = false;
-  }
-  {
-    const std::jthread beside([&] { settled(job.source, [&] { return moves(job.source.id); }, stop); });
-    after = settled(job.target, [&] { return moves(job.target.id); }, stop);
+    // Live copy leaves no buffers that are still to shrink, and its last hand-overs gave RSS the time to be seen.
+    const bool at_once = job.engine == Engine::kLiveCopy && !result.left_to_key_by_key;
+    const std::jthread beside([&] { settled(job.source, at_once, stop); });
+    after = settled(job.target, at_once, stop);
   }
   if (before && after) end.grown = after->used - *before;
   {
@@ -110,14 +107,6 @@ void Executor::work(const BatchJob& job, std::stop_token stop) {
     runs_.erase(run);
   }
   bell_.ring();
-}
-
-bool Executor::moves(const NodeId& end) const {
-  const std::scoped_lock lock(mutex_);
-  return std::ranges::any_of(runs_, [&](const auto& run) {
-    const auto& [batch, progress, alone, moving, thread] = run.second;
-    return moving && (batch.source == end || batch.target == end);
-  });
 }
 
 void Executor::stop_all() {

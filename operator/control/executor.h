@@ -2,7 +2,7 @@
 //
 // Thread-safe. A batch counts as running until the readings of its two ends have settled, so that what is
 // decided next rests on steady numbers, and its end was taken, so that nobody starts what is left of it
-// before. An end that another batch goes on filling or emptying has no steady reading to wait for.
+// before.
 #pragma once
 
 #include <functional>
@@ -42,12 +42,10 @@ class Executor : public ProgressSink {
   struct Run {
     Batch batch;
     PairProgress progress;
-    bool alone = true;   // no other batch to the same target ran meanwhile
-    bool moving = true;  // its readings do not settle yet
+    bool alone = true;  // no other batch to the same target ran meanwhile
     std::jthread thread;
   };
   void work(const BatchJob& job, std::stop_token stop);
-  bool moves(const NodeId& end) const;
 
   Gate& gate_;
   IntentLog& intents_;

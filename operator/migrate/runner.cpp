@@ -82,6 +82,7 @@ Status BatchRun::move_all() {
   if (job_.engine == Engine::kKeyByKey) TRY_OK(find_big_keys(job_.batch.slots));
   TRY_OK(move_groups(groups()));
   if (unfit_.empty() || stop_.stop_requested()) return {};
+  result_.left_to_key_by_key = true;
   TRY_OK(find_big_keys(unfit_));
   return move_groups(pieces(Engine::kKeyByKey, unfit_));
 }

@@ -92,6 +92,7 @@ struct BatchResult {
   std::int64_t keys = 0;
   Bytes bytes = 0;
   int retries = 0;
+  bool left_to_key_by_key = false;  // slots that live copy could not move
   std::optional<Instant> first_write, last_agreement;
 };
 

@@ -56,12 +56,13 @@ bool share_a_node(const Batch& a, const Batch& b) {
   return a.source == b.source || a.target == b.target || a.source == b.target || a.target == b.source;
 }
 
-// A target serves one source's MIGRATE at a time, and a source serves nobody while its own waits: a third one
-// adds little speed and much waiting of clients (docs/benchmarks.md).
-constexpr int kPairsToOneTarget = 2;
-// Who asks for live copy gets its speed, as far as parallelPairs goes: no server waits for another there, but all
-// share processors with their clients.
-constexpr int kLivePairsToOneTarget = 4;
+// Key by key a target serves one source's MIGRATE at a time, and a source serves nobody while its own waits: a
+// third one adds little speed and much waiting of clients. Live copy keeps a target busy with one pair; who asks
+// for it gets the speed of more, as far as parallelPairs goes (docs/benchmarks.md).
+int most_to_one_target(Engine engine, EngineChoice asked) {
+  if (engine != Engine::kLiveCopy) return 2;
+  return asked == EngineChoice::kLiveCopy ? 4 : 1;
+}
 
 bool one_pair_only(const Plan& plan) {
   return std::ranges::all_of(plan.batches, [&](const Batch& batch) {
@@ -145,9 +146,8 @@ struct Starter {
       return exclude_each_other(batch, other) ||
              ((alone || is_atomic(plan.engine_of(other))) && share_a_node(batch, other));
     });
-    const bool live = step.spec.engine == EngineChoice::kLiveCopy;
     const bool crowded = std::ranges::count(running, batch.target, &Batch::target) >=
-                         (live ? kLivePairsToOneTarget : kPairsToOneTarget);
+                         most_to_one_target(plan.engine_of(batch), step.spec.engine);
     if (full || busy || crowded || nothing_beside() || std::ranges::count(blocked, batch.target) > 0) return;
     if (auto no = judge(step.scene.world, batch, beside, step.spec, step.notebook().factors)) {
       blocked.push_back(batch.target);
