@@ -44,6 +44,7 @@ RunnerOptions runner_options(const RebalanceSpec& spec, const World& world, cons
   for (const auto& node : world.nodes) {
     options.node_timeout = std::min(options.node_timeout, Millis(node.cluster_node_timeout_millis));
   }
+  options.gentle = spec.engine != EngineChoice::kLiveCopy;
   options.latency = Millis(spec.safety.max_latency_millis);
   options.write_pause = Millis(spec.safety.max_write_pause_millis);
   options.source_replicas = replicas_to_wait_for(spec.safety, world, batch.source);

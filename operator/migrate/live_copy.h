@@ -35,6 +35,7 @@ struct LiveJob {
   int source_replicas = 0;  // that should know what left before the target owns it
   int target_replicas = 0;  // that must have the copies before the hand-over
   int attempts = 6;
+  int portion_keys = 500;  // that are handed over at once, while the source serves nobody
 };
 
 // `pace` is what the pair's keys taught so far; it must outlive the engine.

@@ -16,8 +16,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// WATCH costs their square and the script runs for their length: 1 and 2 ms of the source on a 3 GHz processor.
-constexpr std::int64_t kKeysOfPortion = 500;
 constexpr int kKeysOfWatch = 32;              // of one command: below a millisecond in the longest slot
 constexpr int kMostWatches = 8;               // until no key came between
 constexpr int kTriesWithoutPause = 2, kTriesWithPause = 3;
@@ -46,7 +44,7 @@ SlotSet LiveCopy::pick_portion() {
   const auto take = [&](Slot slot) {
     if (full) return;
     const auto more = std::max<std::int64_t>(1, std::ssize(staged_.keys(slot)));
-    full = !picked.empty() && (keys + more > kKeysOfPortion || alone_.contains(slot));
+    full = !picked.empty() && (keys + more > job_.portion_keys || alone_.contains(slot));
     if (full) return;
     picked.add(slot);
     keys += more;

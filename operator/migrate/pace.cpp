@@ -11,8 +11,6 @@ using namespace std::chrono_literals;
 // little speed.
 constexpr auto kAim = 800us;
 constexpr auto kTooLong = 1600us;
-// Of one pipeline of copies, by the server's clock.
-constexpr auto kCopyAim = 1000us;
 // Below this a MIGRATE is mostly round trips and teaches nothing of bytes.
 constexpr Bytes kTeachesRate = 128 * kKiB;
 
@@ -35,7 +33,7 @@ void Pace::observe(std::int64_t keys, Bytes bytes, std::chrono::microseconds ela
 void Pace::observe_copies(std::int64_t keys, Bytes bytes, std::chrono::microseconds served) {
   if (keys <= 0 || served.count() <= 0) return;
   const bool filled = bytes >= copy_ * 3 / 4 || keys >= copy_keys_ * 3 / 4;
-  const double factor = std::clamp(std::chrono::duration<double>(kCopyAim) / served, 0.75, 1.25);
+  const double factor = std::clamp(std::chrono::duration<double>(copy_aim_) / served, 0.75, 1.25);
   if (filled || (factor < 1 && keys > 1)) {
     copy_ = std::clamp(static_cast<Bytes>(static_cast<double>(copy_) * factor), kMinChunk, kMaxChunk);
     copy_keys_ = std::clamp(static_cast<int>(copy_keys_ * factor), kMinKeys, kMaxKeys);

@@ -16,6 +16,10 @@ namespace rebalance {
 
 class Pace {
  public:
+  // Of one pipeline of copies, by the server's clock.
+  static constexpr std::chrono::microseconds kCopyAim{1000}, kGentleCopyAim{500};
+  explicit Pace(std::chrono::microseconds copy_aim = kCopyAim) : copy_aim_(copy_aim) {}
+
   // One MIGRATE of `keys` keys and `bytes` bytes (MEMORY USAGE) took `elapsed`.
   void observe(std::int64_t keys, Bytes bytes, std::chrono::microseconds elapsed);
   Bytes chunk_bytes() const { return chunk_; }  // kMinChunk..kMaxChunk
@@ -36,6 +40,7 @@ class Pace {
  private:
   void learn_rate(std::int64_t keys, Bytes bytes, std::chrono::microseconds elapsed);
 
+  std::chrono::microseconds copy_aim_;
   Bytes chunk_ = 64 * kKiB, copy_ = 128 * kKiB;
   int keys_ = 24, copy_keys_ = 64;
   double bytes_per_second_ =
