@@ -21,8 +21,8 @@ bool steady(const std::optional<MemoryReading>& before, const MemoryReading& now
   return std::abs(static_cast<double>(now.rss - before->rss)) <= kSteady * static_cast<double>(now.rss);
 }
 
-// Reads until nothing is being freed and, unless `at_once`, RSS stands still; the last reading, or nothing when
-// the node does not answer.
+// Reads until nothing is being freed and, unless `at_once`, RSS stands still; the last reading, or nothing
+// when the node does not answer.
 std::optional<MemoryReading> settled(const Member& node, bool at_once, std::stop_token stop) {
   auto connection = Connection::open(node.access);
   if (!connection) return std::nullopt;
@@ -92,7 +92,8 @@ void Executor::work(const BatchJob& job, std::stop_token stop) {
   BatchEnd end = told(job, result);
   std::optional<MemoryReading> after;
   {
-    // Live copy leaves no buffers that are still to shrink, and its last hand-overs gave RSS the time to be seen.
+    // Live copy leaves no buffers that are still to shrink, and its last hand-overs gave RSS the time to be
+    // seen.
     const bool at_once = job.engine == Engine::kLiveCopy && !result.left_to_key_by_key;
     const std::jthread beside([&] { settled(job.source, at_once, stop); });
     after = settled(job.target, at_once, stop);

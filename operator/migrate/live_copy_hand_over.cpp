@@ -16,8 +16,8 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr int kKeysOfWatch = 32;              // of one command: below a millisecond in the longest slot
-constexpr int kMostWatches = 8;               // until no key came between
+constexpr int kKeysOfWatch = 32;  // of one command: below a millisecond in the longest slot
+constexpr int kMostWatches = 8;   // until no key came between
 constexpr int kTriesWithoutPause = 2, kTriesWithPause = 3;
 constexpr Millis kReplicasWithin = 1s;
 constexpr Millis kSourceReplicasWithin = 100ms;  // clients wait on ASK meanwhile

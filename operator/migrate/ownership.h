@@ -1,5 +1,5 @@
-// Whose turn it is to take slots in a cluster: one node at a time, because config epochs are raised by one node
-// at a time (epochs.h). Pairs that give to the same node share its turn: only that node raises its own.
+// Whose turn it is to take slots in a cluster: one node at a time, because config epochs are raised by one
+// node at a time (epochs.h). Pairs that give to the same node share its turn: only that node raises its own.
 //
 // Thread-safe. A pair waits for its turn as long as another node has it; who waits goes before who joins.
 #pragma once

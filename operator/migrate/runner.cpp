@@ -15,8 +15,8 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// Keys that live copy hands over at once. WATCH costs their square and the script runs for their length: 1 and
-// 2 ms of the source for 500.
+// Keys that live copy hands over at once. WATCH costs their square and the script runs for their length: 1
+// and 2 ms of the source for 500.
 constexpr int kPortion = 500, kGentlePortion = 250;
 
 // Slots that are opened and closed together, and what the journal says of them.
@@ -191,10 +191,10 @@ Status BatchRun::clear_staged(const Group& group) {
 Result<std::unique_ptr<GroupEngine>> BatchRun::engine_for(const Group& group) {
   if (group.engine == Engine::kLiveCopy) {
     const auto& with = job_.options;
-    return make_live_copy({pair_.source(), pair_.target(), group.slots, group.adopted, with.latency,
-                           with.write_pause, with.source_replicas, with.target_replicas, with.attempts,
-                           with.gentle ? kGentlePortion : kPortion},
-                          pace_);
+    return make_live_copy(
+        {pair_.source(), pair_.target(), group.slots, group.adopted, with.latency, with.write_pause,
+         with.source_replicas, with.target_replicas, with.attempts, with.gentle ? kGentlePortion : kPortion},
+        pace_);
   }
   if (is_atomic(group.engine)) {
     const Bytes mean = job_.batch.bytes / std::max(1, job_.batch.slots.size());

@@ -69,7 +69,7 @@ struct RunnerOptions {
   Millis latency{50}, write_pause{100};
   int source_replicas = 0, target_replicas = 0;
   bool gentle = false;  // stalls of half the length for a tenth of the speed
-  int attempts = 6;  // connects after a broken connection, and tries after an error that passes
+  int attempts = 6;     // connects after a broken connection, and tries after an error that passes
 };
 
 struct BatchJob {

@@ -31,8 +31,8 @@ std::vector<Command> setslot_stable_each(const SlotSet& slots) {
 }
 
 // A NODE of an imported slot raises the config epoch and is told to all nodes at once (cluster.c), who look
-// through all slots and write their nodes.conf, with fsync. One of the last slot tells of them all: the others
-// have no mark any more by then, and no packet leaves between two commands of a transaction.
+// through all slots and write their nodes.conf, with fsync. One of the last slot tells of them all: the
+// others have no mark any more by then, and no packet leaves between two commands of a transaction.
 std::vector<Command> take_slots(const SlotSet& slots, const NodeId& target) {
   std::vector<Command> commands{{"MULTI"}};
   const Slot last = slots.ranges().back().last;

@@ -4,8 +4,9 @@
 // A key is current from the moment before its read is sent until the source tells of a change (the tracking
 // of CLIENT TRACKING): a change between the two is told after the read, so it is never taken for older. One
 // chunk is read while the one before is written; all writes go over one connection, so that a key's versions
-// arrive in order. TIME at both ends of each pipeline tells Pace what it cost. An expiry is an instant: PEXPIRETIME from 7.0 on, else PTTL and TIME side by side. A read
-// that finds nothing deletes the copy: a key that expired or was deleted must not come back.
+// arrive in order. TIME at both ends of a pipeline tells Pace what it cost. An expiry is an instant:
+// PEXPIRETIME from 7.0 on, else PTTL and TIME side by side. A read that finds nothing deletes the copy: a key
+// that expired or was deleted must not come back.
 #pragma once
 
 #include <deque>

@@ -56,9 +56,9 @@ bool share_a_node(const Batch& a, const Batch& b) {
   return a.source == b.source || a.target == b.target || a.source == b.target || a.target == b.source;
 }
 
-// Key by key a target serves one source's MIGRATE at a time, and a source serves nobody while its own waits: a
-// third one adds little speed and much waiting of clients. Live copy keeps a target busy with one pair; who asks
-// for it gets the speed of more, as far as parallelPairs goes (docs/benchmarks.md).
+// Key by key a target serves one source's MIGRATE at a time, and a source serves nobody while its own waits:
+// a third one adds little speed and much waiting of clients. Live copy keeps a target busy with one pair; who
+// asks for it gets the speed of more, as far as parallelPairs goes (docs/benchmarks.md).
 int most_to_one_target(Engine engine, EngineChoice asked) {
   if (engine != Engine::kLiveCopy) return 2;
   return asked == EngineChoice::kLiveCopy ? 4 : 1;

@@ -200,8 +200,8 @@ bool Connection::Link::take_replies(Exchange& exchange) {
 Connection::Exchange Connection::Link::begin(std::span<const Args> commands) {
   Exchange exchange{.commands = commands, .deadline = BootClock::now() + timeout};
   if (dead) {
-    exchange.lost = Error{ErrorCode::kUnavailable,
-                          fmt::format("the connection to {} was lost before", endpoint.text())};
+    exchange.lost =
+        Error{ErrorCode::kUnavailable, fmt::format("the connection to {} was lost before", endpoint.text())};
   } else if (interrupted || closed_by_peer()) {
     exchange.lost = lose(exchange);
   } else {

@@ -66,11 +66,13 @@ Options parse(int argc, char** argv) {
   app.add_option("--rounds", options.rounds, "runs of each contestant")->check(CLI::PositiveNumber);
   app.add_option("--keys", options.workload.keys, "strings in the three primaries together");
   app.add_option("--value-bytes", options.workload.value_bytes, "of each string");
-  app.add_option("--hash-fields", options.workload.hash_fields, "hashes of so many fields instead of strings");
+  app.add_option("--hash-fields", options.workload.hash_fields,
+                 "hashes of so many fields instead of strings");
   app.add_option("--replicas", options.workload.replicas, "of each primary")->check(CLI::NonNegativeNumber);
   app.add_option("--rate", options.workload.operations_per_second, "writes a second of the clients");
   app.add_option("--clients", options.workload.clients, "that write, with a connection to each primary");
-  app.add_option("--only", options.only, "only contestants whose name begins so; redis-cli in any case")->expected(1, 9);
+  app.add_option("--only", options.only, "only contestants whose name begins so; redis-cli in any case")
+      ->expected(1, 9);
   app.add_option("--benchmark_out", options.out, "keep all figures here, as JSON");
   app.add_option("--benchmark_out_format")->description("for likeness with Google Benchmark: json");
   try {

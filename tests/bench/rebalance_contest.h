@@ -25,7 +25,8 @@ struct Workload {
   std::string program = PROGRAM;  // ours
   std::int64_t keys = 200'000;
   std::int64_t value_bytes = 1024;
-  std::int64_t hash_fields = 0;  // above 0: each key is a hash of so many fields, which have value_bytes together
+  std::int64_t hash_fields =
+      0;             // above 0: each key is a hash of so many fields, which have value_bytes together
   int replicas = 0;  // of each primary
   // Writes of all clients together, open loop. Each client has one command on its way at most: enough of them
   // that none is late only because of its own command before.

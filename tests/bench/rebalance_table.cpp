@@ -63,10 +63,10 @@ Claim faster(const Row& ours, const Row& theirs, double wanted) {
 
 Claim no_slower_for_clients(const Row& ours, const Row& theirs) {
   const double most = ours.contestant.wait;
-  return {fmt::format("{}: p99.9 of clients {:.2f} ms, with {} {:.2f} ms (wanted: {:.1f} x at most)",
-                      ours.contestant.name, worst_wait(ours), theirs.contestant.name, worst_wait(theirs),
-                      most),
-          worst_wait(ours) <= most * worst_wait(theirs)};
+  return {
+      fmt::format("{}: p99.9 of clients {:.2f} ms, with {} {:.2f} ms (wanted: {:.1f} x at most)",
+                  ours.contestant.name, worst_wait(ours), theirs.contestant.name, worst_wait(theirs), most),
+      worst_wait(ours) <= most * worst_wait(theirs)};
 }
 
 }  // namespace

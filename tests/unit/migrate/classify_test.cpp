@@ -69,6 +69,20 @@ TEST(Pace, ShortFullMigratesMakeTheNextOnesLonger) {
   EXPECT_EQ(pace.chunk_bytes(), Pace::kMaxChunk);
 }
 
+// 10 us a key, on a server that waited for a processor each tenth time.
+TEST(Pace, CopiesSettleAtWhatTheServerDoesWithinTheAim) {
+  for (const auto aim : {Pace::kCopyAim, Pace::kGentleCopyAim}) {
+    Pace pace(aim);
+    for (int i = 0; i < 300; ++i) {
+      const auto keys = pace.copy_keys();
+      pace.observe_copies(keys, keys * 100, keys * 10us + (i % 10 == 0 ? 5ms : 0ms));
+    }
+    const auto served = pace.copy_keys() * 10us;
+    EXPECT_GT(served, aim / 2);
+    EXPECT_LE(served, aim * 5 / 4);
+  }
+}
+
 TEST(Pace, AStallIsPredictedFromTheMeasuredRate) {
   Pace pace;
   for (int i = 0; i < 40; ++i) pace.observe(1, 10 * kMiB, 1s);  // a slow network
