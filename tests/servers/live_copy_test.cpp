@@ -177,7 +177,9 @@ TEST_P(LiveCopy, AStopInTheMiddleLeavesTheTargetClean) {
   const auto before = rig::digest(cluster.seed());
   std::stop_source stop;
   at_round(40, [&] { stop.request_stop(); });
-  const auto result = run(live_job(cluster, 0, 1, range(0, 999)), stop.get_token());
+  auto batch = live_job(cluster, 0, 1, range(0, 999));
+  batch.options.live_group_slots = 64;
+  const auto result = run(batch, stop.get_token());
   ASSERT_TRUE(result.error);
   EXPECT_EQ(result.error->code, ErrorCode::kStopped) << why(result);
   EXPECT_TRUE(result.left_open.empty());
