@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 #include <map>
 #include <utility>
 
@@ -68,7 +69,8 @@ class Unstage final : public GroupEngine {
 
   UnstageJob job_;
   SlotSet todo_, now_, done_;
-  SlotSet stuck_;  // with keys that are only on the target
+  SlotSet unheard_;  // the source's, of which the target knows no owner
+  SlotSet stuck_;    // with keys that are only on the target
   std::int64_t only_there_ = 0;
   std::vector<std::string> found_, both_, alone_;  // keys; reach no log
   Stage stage_ = Stage::kClients;
@@ -132,7 +134,10 @@ Step Unstage::look() {
 
 Step Unstage::looked(const Answer& answer) {
   TRY(source, own_view(answer.replies[0]));
-  TRY(target, own_view(answer.beside[0][0]));
+  TRY(nodes, nodes_view(answer.beside[0][0]));
+  TRY(target, own_view(nodes));
+  unheard_ = source.slots;
+  for (const auto& node : nodes.nodes) unheard_.remove(node.slots);
   std::optional<Slot> foreign;
   for_each_slot(SlotSet(todo_), [&](Slot slot) {
     const auto mark = source.migrating.find(slot);
@@ -145,11 +150,14 @@ Step Unstage::looked(const Answer& answer) {
                                                  job_.source.name, job_.target.name));
 }
 
-// The mark first: without it the target serves none of these keys.
+// The mark first: without it the target serves none of these keys. Nor any key while it knows no owner of
+// some slot, as after the owner that it imported from has failed over: marked slots learn nothing from
+// gossip.
 Step Unstage::list() {
   if (todo_.empty()) return end();
   now_ = first_slots(todo_, kSlotsAtOnce);
-  Ask next{Side::kTarget, setslot_each(now_, "IMPORTING", job_.source.id)};
+  Ask next{Side::kTarget, setslot_each(std::exchange(unheard_, {}), "NODE", job_.source.id)};
+  std::ranges::move(setslot_each(now_, "IMPORTING", job_.source.id), std::back_inserter(next.commands));
   for_each_slot(now_, [&](Slot slot) { next.commands.push_back(list_keys(slot, kKeysAtOnce)); });
   next.writes = next.clears = true;
   return ask(Stage::kList, std::move(next));
@@ -159,7 +167,7 @@ Step Unstage::listed(const std::vector<Reply>& replies) {
   found_.clear();
   both_.clear();
   alone_.clear();
-  for (const auto& reply : replies) {
+  for (const auto& reply : replies) {  // of the marks, which hold no items, and of the lists
     for (const auto& key : reply.items) found_.push_back(key.text);
   }
   if (found_.empty()) return close();

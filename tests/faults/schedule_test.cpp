@@ -132,6 +132,20 @@ class Schedule {
     server.command({"CONFIG", "SET", "maxmemory", "0"});
   }
 
+  // A node that imports a slot is not told of the slot's new owner after a failover (cluster.c): what a
+  // stopped run left open there the next one has to close, whether all agree or not.
+  void wait_for_agreement() {
+    const auto imports = [](const auto& view) { return view.open.find("-<-") != std::string::npos; };
+    const auto ready = [&] {
+      bool open = false;
+      for (int node = 0; node < cluster_->size(); ++node)
+        open = open || std::ranges::any_of(cluster_->view_of(node), imports);
+      return open || cluster_->agreed();
+    };
+    rig::nap(rig::Milliseconds(3000));
+    EXPECT_TRUE(rig::wait_until(ready, rig::Milliseconds(30'000))) << "the nodes do not agree";
+  }
+
   // At full speed, as often as it says that something was in its way.
   void finish() {
     program_->process().signal(SIGTERM);
@@ -139,7 +153,7 @@ class Schedule {
     work_.amend(engine_);
     rig::Finished finished;
     for (int run = 0; run < 6 && finished.exit_code != kDone; ++run) {
-      ASSERT_NO_THROW(cluster_->wait_until_agreed());
+      wait_for_agreement();
       finished = work_.run();
     }
     EXPECT_EQ(finished.exit_code, kDone) << finished.out;
