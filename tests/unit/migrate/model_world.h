@@ -1,0 +1,114 @@
+// One run of the real engines over the abstract servers, with clients that write and faults that come between
+// any two commands, as a schedule says; and what must hold at every instant and in the end.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "migrate/pace.h"
+#include "migrate/repair.h"
+#include "model_servers.h"
+
+namespace rebalance::model {
+
+// What clients, the clock and faults may do, and how often at most.
+struct Scenario {
+  std::string name;
+  std::vector<std::string> writes;  // "set 2", "swap 2 4", ...: World::write()
+  std::vector<std::string> faults;  // "cut", "kill", "stop", "crash", "fail over A", "fail over B", "gossip"
+  int most_writes = 0, most_faults = 0;
+  bool two_slots = false, replicas = false;
+  bool other_order = false;  // the connections of one round trip also in another order
+};
+
+struct Pruned {};   // the explorer knows this state
+struct Crashed {};  // of the driver, or its end because a node is not what it was
+struct Broken {     // an invariant, and how
+  std::string invariant, how;
+};
+
+// Says at each point which of the actions comes next: 0 is the driver's next command.
+using Choose = std::function<std::size_t(const std::vector<std::string>& actions)>;
+
+class World {
+ public:
+  World(const Scenario& scenario, Removed removed, Choose choose);
+  // Ends where nothing more is to happen. Throws Pruned as `choose` does, and Broken.
+  void run();
+  std::string state() const;  // equal texts: the same may follow
+
+ private:
+  // The driver, by PairDriver's rules.
+  void move();
+  Result<SlotSet> drive(GroupEngine& engine, const NodeId& source, const NodeId& target);
+  Event perform(const Ask& ask);
+  void send(const Part& part);
+  Answer answer();
+  void run_next(int connection);
+  int link(Side side, Channel channel);
+  void close_links(bool all);
+  const NodeId& node(Side side) const { return side == Side::kSource ? source_ : target_; }
+  // What a step's removal answers instead.
+  std::optional<Reply> instead_of(const Connection& connection, const Command& command);
+  std::optional<Reply> stale(const Connection& connection, const Command& command);
+  void restore_twice(Connection& connection, const Command& command);
+
+  // Who takes over, by RepairRun's rules.
+  void recover();
+  Status repair();
+  RepairPicture look();
+  bool odd(Slot slot);
+  Status execute(const RepairStep& step);
+  Status finish(const RepairStep& step);
+  Status tell(const NodeId& node, std::vector<Command> commands);
+
+  // What else happens.
+  void point();
+  std::vector<std::string> actions();
+  void add_writes(std::vector<std::string>& actions);
+  void add_faults(std::vector<std::string>& actions);
+  void act(const std::string& action);
+  void write(const std::string& kind, const std::string& key, const std::string& other);
+  void let_go(int connection, bool at_server);
+  void fail_over(const NodeId& id, std::size_t got);
+
+  // What must hold.
+  void check_clients();
+  void check_owners();
+  void check_closed();
+  void check_untouched(const SlotSet& slots);
+  void check_recovered();
+  Keys only_on_others() const;
+  std::optional<Value> truth(const std::string& key) const;
+
+  const Scenario& scenario_;
+  Removed removed_;
+  Choose choose_;
+  Servers servers_;
+  SlotSet slots_;
+  std::vector<std::string> names_;  // of all keys that there ever are
+  Keys truth_;                      // what clients were told
+  Pace pace_;
+  std::optional<MoveIntent> intent_;
+  std::map<NodeId, NodeId> heirs_;
+
+  NodeId source_ = "A", target_ = "B";
+  std::map<std::pair<Side, Channel>, int> links_;
+  std::vector<int> asked_;  // connections of the round trip that is under way
+  bool lost_ = false, ever_lost_ = false, stop_ = false, told_to_stop_ = false, running_ = false;
+  bool target_asked_ = false;  // whether it is ready, and nothing was written to it since
+  bool recovering_ = false, failed_over_ = false, acknowledged_ = false;
+  Keys alone_;                                 // what only the target had when recovery began
+  std::map<NodeId, std::set<std::string>> written_;  // by clients
+  Keys kept_;  // what a failover undid, and another node has
+  std::vector<std::string> reports_;           // of recovery
+  int writes_ = 0, faults_ = 0;
+  std::size_t history_ = 0;                // of all that engines were told: equal ones are in equal states
+  std::map<std::string, Command> restored_;    // for Removed::kOrder
+  std::map<std::string, Reply> stale_;         // for what answers from the past
+};
+
+}  // namespace rebalance::model
