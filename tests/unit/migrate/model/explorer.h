@@ -8,13 +8,13 @@
 #include <string>
 #include <vector>
 
-#include "model_world.h"
+#include "world.h"
 
 namespace rebalance::model {
 
 struct Deviation {
   int point = 0;  // counted from 0, where something else could come than the driver's next command
-  std::string action;
+  Action action;
 };
 
 struct Finding {

@@ -1,4 +1,4 @@
-#include "model_servers.h"
+#include "servers.h"
 
 #include <algorithm>
 #include <functional>
@@ -99,7 +99,9 @@ void Servers::replicate(Server& server) {
   if (server.replicated && !batch.empty()) server.unsent.push_back(std::move(batch));
 }
 
-void Servers::fail_over(const NodeId& id, const NodeId& heir, std::size_t got) {
+// Voters know who took slots, so that an heir of the one that gave them does not get them back; the heir of the
+// one that took them may not have heard of it.
+void Servers::fail_over(const NodeId& id, const NodeId& heir, std::size_t got, bool unheard) {
   auto old = std::move(nodes_.extract(id).mapped());
   auto& fresh = nodes_[heir];
   fresh.id = heir;
@@ -110,9 +112,12 @@ void Servers::fail_over(const NodeId& id, const NodeId& heir, std::size_t got) {
       if (value) fresh.keys[key] = *value;
     }
   }
-  fresh.owner = old.owner;
+  for (const auto& [slot, owner] : old.owner) fresh.owner[slot] = unheard ? "A" : owner;
   for (auto& [other, server] : nodes_) {
     for (auto& [slot, owner] : server.owner) owner = owner == id ? heir : owner;
+    for (const auto& [slot, owner] : server.owner) {
+      if (owner == other && other != heir) fresh.owner[slot] = other;
+    }
   }
   for (auto& [number, connection] : connections_) {
     if (connection.node == id) connection.alive = false;
@@ -365,7 +370,7 @@ Reply Servers::client(Server& server, Connection& by, const Command& command) {
     by.redirect = command[2] == "ON" ? std::stoi(command[4]) : 0;
     if (by.redirect == 0) return ok();
     const auto to = connections_.find(by.redirect);
-    return to != connections_.end() && to->second.alive ? ok() : Reply::error("ERR no such client to redirect");
+    return to != connections_.end() && to->second.alive ? ok() : Reply::error("ERR The client ID you want redirect to does not exist");
   }
   if (what == "LIST") {
     std::string list;

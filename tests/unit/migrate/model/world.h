@@ -10,15 +10,50 @@
 
 #include "migrate/pace.h"
 #include "migrate/repair.h"
-#include "model_servers.h"
+#include "servers.h"
 
 namespace rebalance::model {
 
-// What clients, the clock and faults may do, and how often at most.
+// Something that comes between two commands.
+enum class What {
+  kGoOn,  // the next command of the driver
+  // Clients'; of a key by its number
+  kSet,
+  kDelete,
+  kSwap,    // deletes one and creates another, in one transaction
+  kExpire,  // sets when it expires
+  kSilent,  // a consumer group moves on
+  kFlush,   // FLUSHALL on the source
+  // The servers' own
+  kTick,   // the time comes at which keys expire
+  kReap,   // a node deletes one that has expired
+  kEvict,  // the target loses a copy, before it has said how many it has
+  // Faults; of a connection by its id
+  kCut,     // the driver loses it: what it sent may run later
+  kKill,    // the server ends it
+  kStop,    // a person asks for it
+  kCrash,   // of the driver
+  kFail,    // a node's replica takes its place, with that many of the commands on their way
+  kGossip,  // the source hears of a new owner before it is told
+  kDeaf,    // WAIT ends without an acknowledgement
+  // Free
+  kFirst,  // another connection of the same round trip goes first
+  kLate,   // what a lost connection had sent runs now
+};
+struct Action {
+  What what = What::kGoOn;
+  std::string node;  // "A" or "B", where it says so
+  int number = 0;    // of a key, a connection, a slot, or commands
+  int other = 0;     // another key; of kFail: 1: the replica has not heard of slots that were taken just now
+  bool operator==(const Action&) const = default;
+  std::string text() const;
+};
+
+// What may happen, and how often at most.
 struct Scenario {
   std::string name;
-  std::vector<std::string> writes;  // "set 2", "swap 2 4", ...: World::write()
-  std::vector<std::string> faults;  // "cut", "kill", "stop", "crash", "fail over A", "fail over B", "gossip"
+  std::vector<Action> writes;
+  std::vector<What> faults;
   int most_writes = 0, most_faults = 0;
   bool two_slots = false, replicas = false;
   bool other_order = false;  // the connections of one round trip also in another order
@@ -31,7 +66,7 @@ struct Broken {     // an invariant, and how
 };
 
 // Says at each point which of the actions comes next: 0 is the driver's next command.
-using Choose = std::function<std::size_t(const std::vector<std::string>& actions)>;
+using Choose = std::function<std::size_t(const std::vector<Action>& actions)>;
 
 class World {
  public:
@@ -41,6 +76,8 @@ class World {
   std::string state() const;  // equal texts: the same may follow
 
  private:
+  bool crashes(const std::function<void()>& driver);
+  void passed() { history_ = history_ * 31 + 5; }  // a step that shows in nothing else
   // The driver, by PairDriver's rules.
   void move();
   Result<SlotSet> drive(GroupEngine& engine, const NodeId& source, const NodeId& target);
@@ -58,6 +95,7 @@ class World {
 
   // Who takes over, by RepairRun's rules.
   void recover();
+  void fence();
   Status repair();
   RepairPicture look();
   bool odd(Slot slot);
@@ -67,13 +105,18 @@ class World {
 
   // What else happens.
   void point();
-  std::vector<std::string> actions();
-  void add_writes(std::vector<std::string>& actions);
-  void add_faults(std::vector<std::string>& actions);
-  void act(const std::string& action);
-  void write(const std::string& kind, const std::string& key, const std::string& other);
+  std::vector<Action> actions();
+  bool possible(const Action& write);
+  void add_faults(std::vector<Action>& actions) const;
+  void act(const Action& action);
+  void write(const Action& action);
+  void run_unit(int connection);
   void let_go(int connection, bool at_server);
-  void fail_over(const NodeId& id, std::size_t got);
+  void fail_over(const NodeId& id, std::size_t got, bool unheard);
+  void gossip(Slot slot);
+  std::optional<Slot> twice_owned() const;
+  // Where clients start.
+  NodeId first() const { return servers_.live("A") ? NodeId("A") : heirs_.at("A"); }
 
   // What must hold.
   void check_clients();
@@ -100,7 +143,8 @@ class World {
   std::vector<int> asked_;  // connections of the round trip that is under way
   bool lost_ = false, ever_lost_ = false, stop_ = false, told_to_stop_ = false, running_ = false;
   bool target_asked_ = false;  // whether it is ready, and nothing was written to it since
-  bool recovering_ = false, failed_over_ = false, acknowledged_ = false;
+  bool recovering_ = false, failed_over_ = false, unfenced_ = false,
+       acknowledged_ = false;
   Keys alone_;                                 // what only the target had when recovery began
   std::map<NodeId, std::set<std::string>> written_;  // by clients
   Keys kept_;  // what a failover undid, and another node has

@@ -8,7 +8,7 @@
 #include "migrate/merge.h"
 #include "migrate/slot_commands.h"
 #include "migrate/unstage.h"
-#include "model_world.h"
+#include "world.h"
 
 namespace rebalance::model {
 namespace {
@@ -19,30 +19,34 @@ PairNode pair_node(const NodeId& id) { return {id, id, id, true}; }
 
 }  // namespace
 
-// A new claim ends the connections of the older one on every node before its first write.
 void World::recover() {
   recovering_ = true;
-  asked_.clear();
   close_links(true);
   for (auto& [id, connection] : servers_.connections()) {
     connection.ours = false;
     if (connection.inbox.empty()) connection.alive = false;
   }
-  for (const auto* id : {"A", "B"}) {
-    if (failed_over_ || removed_ == Removed::kFenceOfTakeover) continue;
+  if (std::exchange(unfenced_, false)) fence();
+  alone_.merge(only_on_others());
+  if (const auto done = repair(); !done) reports_.push_back(done.error().message);
+}
+
+// A new claim ends the connections of the older one on every node before its first write.
+void World::fence() {
+  std::vector<NodeId> nodes;
+  for (const auto& [id, server] : servers_.nodes()) nodes.push_back(id);
+  for (const auto& id : nodes) {
+    passed();
     point();
     for (auto& [number, connection] : servers_.connections()) {
-      if (connection.node == id) connection.alive = false;
+      if (connection.node == id && removed_ != Removed::kFenceOfTakeover) connection.alive = false;
     }
   }
-  alone_ = only_on_others();
-  running_ = !failed_over_;
-  if (const auto done = repair(); !done) reports_.push_back(done.error().message);
-  running_ = false;
 }
 
 Status World::repair() {
   for (int pass = 0; pass < kPasses; ++pass) {
+    passed();
     point();
     const auto picture = look();
     SlotSet closed = intent_->slots;

@@ -1,4 +1,4 @@
-#include "model_explorer.h"
+#include "explorer.h"
 
 #include <fmt/format.h>
 
@@ -26,7 +26,7 @@ std::optional<Finding> run(World& world, const Schedule& schedule) {
 std::string Finding::text() const {
   std::string text;
   for (const auto& deviation : schedule)
-    text += fmt::format("{}{}: {}", text.empty() ? "" : ", ", deviation.point, deviation.action);
+    text += fmt::format("{}{}: {}", text.empty() ? "" : ", ", deviation.point, deviation.action.text());
   return text.empty() ? "nothing else happens" : text;
 }
 
@@ -45,7 +45,7 @@ Exploration explore(const Scenario& scenario, Removed removed, int most_runs) {
     std::size_t next = 0;
     int point = 0;
     const World* seen = nullptr;
-    World world(scenario, removed, [&](const std::vector<std::string>& actions) -> std::size_t {
+    World world(scenario, removed, [&](const std::vector<Action>& actions) -> std::size_t {
       const int now = point++;
       if (next < schedule.size()) {
         if (schedule[next].point != now) return 0;
@@ -73,7 +73,7 @@ std::optional<Finding> run_seed(const Scenario& scenario, Removed removed, unsig
   std::mt19937 random(seed);
   Schedule schedule;
   int point = 0;
-  World world(scenario, removed, [&](const std::vector<std::string>& actions) -> std::size_t {
+  World world(scenario, removed, [&](const std::vector<Action>& actions) -> std::size_t {
     const int now = point++;
     if (actions.size() < 2 || random() % 12 != 0) return 0;
     const auto chosen = 1 + random() % (actions.size() - 1);

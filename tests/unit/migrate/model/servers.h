@@ -79,10 +79,12 @@ class Servers {
   void run(Connection& connection);
   Connection& open(const NodeId& node);
   Server& at(const NodeId& id) { return nodes_.at(id); }
+  const Server& at(const NodeId& id) const { return nodes_.at(id); }
   bool live(const NodeId& id) const { return nodes_.contains(id); }
   std::map<NodeId, Server>& nodes() { return nodes_; }
   const std::map<NodeId, Server>& nodes() const { return nodes_; }
   std::map<int, Connection>& connections() { return connections_; }
+  const std::map<int, Connection>& connections() const { return connections_; }
 
   // Which server gives the answer for a key to a client that starts at `from`; nullptr: none does.
   Server* serving(const NodeId& from, const std::string& key);
@@ -97,7 +99,7 @@ class Servers {
   void flush(Server& server);
   void replicate(Server& server);
   // Its replica, which has got the first `got` commands of what was on its way, takes its place as `heir`.
-  void fail_over(const NodeId& id, const NodeId& heir, std::size_t got);
+  void fail_over(const NodeId& id, const NodeId& heir, std::size_t got, bool unheard);
   static std::string dump(const Value& value);
   // All that decides what may happen next.
   std::string text() const;

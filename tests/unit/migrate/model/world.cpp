@@ -1,4 +1,7 @@
-#include "model_world.h"
+#include "world.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <iterator>
@@ -52,26 +55,38 @@ World::World(const Scenario& scenario, Removed removed, Choose choose)
 
 void World::run() {
   intent_ = MoveIntent{Engine::kLiveCopy, "A", "B", "A", "B", slots_};
-  try {
-    running_ = true;
-    move();
-    running_ = false;
-    point();
-  } catch (const Crashed&) {
-    running_ = false;
-    recover();
-    point();
-    check_recovered();
+  if (!crashes([&] { move(); })) return point();
+  while (crashes([&] { recover(); })) {
   }
-  check_clients();
+  point();
+  check_recovered();
+}
+
+bool World::crashes(const std::function<void()>& driver) {
+  running_ = true;
+  bool crashed = false;
+  try {
+    driver();
+  } catch (const Crashed&) {
+    crashed = true;
+  }
+  running_ = false;
+  asked_.clear();
+  passed();
+  return crashed;
 }
 
 std::string World::state() const {
-  std::string out = servers_.text() + '/' + std::to_string(history_) + '/' + std::to_string(writes_) + ' ' +
-                    std::to_string(faults_) + (stop_ ? "s" : "") + (lost_ ? "l" : "") +
-                    (recovering_ ? "r" : "") + (acknowledged_ ? "a" : "") + (target_asked_ ? "t" : "") +
-                    std::to_string(reports_.size());
-  for (const auto& [key, value] : truth_) out += key + value.text + std::to_string(value.expires_at);
+  std::string out = fmt::format("{}/{} {} {}", servers_.text(), history_, writes_, faults_);
+  for (const bool flag : {stop_, lost_, ever_lost_, target_asked_, recovering_, failed_over_, unfenced_, acknowledged_})
+    out += flag ? '1' : '0';
+  for (const auto* keys : {&truth_, &alone_, &kept_}) {
+    for (const auto& [key, value] : *keys) out += fmt::format("{}{}@{} ", key, value.text, value.expires_at);
+    out += '/';
+  }
+  for (const auto& [node, keys] : written_) out += fmt::format("{}{}", node, fmt::join(keys, ","));
+  for (const auto& [key, command] : restored_) out += command[3];
+  for (const auto& [question, reply] : stale_) out += std::to_string(reply.integer) + reply.text;
   return out;
 }
 
