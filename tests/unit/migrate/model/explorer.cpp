@@ -26,7 +26,8 @@ std::optional<Finding> run(World& world, const Schedule& schedule) {
 std::string Finding::text() const {
   std::string text;
   for (const auto& deviation : schedule)
-    text += fmt::format("{}{}: {}", text.empty() ? "" : ", ", deviation.point, deviation.action.text());
+    text += fmt::format("{}{} {} ({})", text.empty() ? "" : ", ", deviation.action.text(), deviation.where,
+                        deviation.point);
   return text.empty() ? "nothing else happens" : text;
 }
 
@@ -53,7 +54,8 @@ Exploration explore(const Scenario& scenario, Removed removed, int most_runs) {
         return static_cast<std::size_t>(std::ranges::find(actions, wanted) - actions.begin());
       }
       if (!met.insert(std::hash<std::string>()(seen->state())).second) throw Pruned();
-      for (std::size_t i = 1; i < actions.size(); ++i) branches.push_back({now, actions[i]});
+      for (std::size_t i = 1; i < actions.size(); ++i)
+        branches.push_back({now, seen->position(), actions[i]});
       return 0;
     });
     seen = &world;
@@ -73,13 +75,15 @@ std::optional<Finding> run_seed(const Scenario& scenario, Removed removed, unsig
   std::mt19937 random(seed);
   Schedule schedule;
   int point = 0;
+  const World* seen = nullptr;
   World world(scenario, removed, [&](const std::vector<Action>& actions) -> std::size_t {
     const int now = point++;
-    if (actions.size() < 2 || random() % 12 != 0) return 0;
+    if (actions.size() < 2 || random() % (4U << seed % 5) != 0) return 0;
     const auto chosen = 1 + random() % (actions.size() - 1);
-    schedule.push_back({now, actions[chosen]});
+    schedule.push_back({now, seen->position(), actions[chosen]});
     return chosen;
   });
+  seen = &world;
   auto finding = run(world, schedule);
   if (finding) finding->schedule = schedule;
   return finding;

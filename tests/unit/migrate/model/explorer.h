@@ -13,7 +13,8 @@
 namespace rebalance::model {
 
 struct Deviation {
-  int point = 0;  // counted from 0, where something else could come than the driver's next command
+  int point = 0;      // counted from 0, where something else could come than the driver's next command
+  std::string where;  // what the driver was about to do
   Action action;
 };
 

@@ -24,7 +24,8 @@ std::string Action::text() const {
     case What::kKill: return fmt::format("server ends connection {}", number);
     case What::kStop: return "stop";
     case What::kCrash: return "crash";
-    case What::kFail: return fmt::format("{} fails over with {}{}", node, number, other == 1 ? ", unheard" : "");
+    case What::kFail:
+      return fmt::format("{} fails over with {}{}", node, number, other == 1 ? ", unheard" : "");
     case What::kGossip: return fmt::format("gossip of slot {}", number);
     case What::kDeaf: return "no replica answers";
     case What::kFirst: return fmt::format("connection {} first", number);
@@ -38,7 +39,10 @@ void World::point() {
   while (true) {
     const auto possible = actions();
     const auto chosen = choose_(possible);
-    if (chosen == 0) return;
+    if (chosen == 0) {
+      history_ = history_ * 31 + 5;
+      return;
+    }
     act(possible[chosen]);
     check_owners();
     check_clients();
@@ -108,7 +112,8 @@ void World::add_faults(std::vector<Action>& actions) const {
     const auto unsent = static_cast<int>(servers_.at(id).unsent.size());
     for (int got = 0; got <= unsent; ++got) {
       const bool took = id[0] == 'B' && twice_owned();
-      for (int unheard = 0; unheard <= (took ? 1 : 0); ++unheard) actions.push_back({What::kFail, id, got, unheard});
+      for (int unheard = 0; unheard <= (took ? 1 : 0); ++unheard)
+        actions.push_back({What::kFail, id, got, unheard});
     }
   }
   if (may(What::kGossip) && twice_owned()) actions.push_back({What::kGossip, {}, *twice_owned()});
@@ -137,7 +142,9 @@ void World::act(const Action& action) {
     case What::kDeaf: servers_.replicas_answer = false; break;
     case What::kCut: let_go(action.number, false); break;
     case What::kKill: let_go(action.number, true); break;
-    case What::kFail: fail_over(action.node, static_cast<std::size_t>(action.number), action.other == 1); break;
+    case What::kFail:
+      fail_over(action.node, static_cast<std::size_t>(action.number), action.other == 1);
+      break;
     case What::kGossip: gossip(static_cast<Slot>(action.number)); break;
     default: break;
   }
@@ -146,7 +153,8 @@ void World::act(const Action& action) {
 // The next command that anybody else could notice.
 void World::run_unit(int id) {
   const auto& inbox = servers_.connections().at(id).inbox;
-  while (inbox.front()[0] == "MULTI" || inbox.front()[0] == "EVAL" || inbox.front()[0] == "ASKING") run_next(id);
+  while (inbox.front()[0] == "MULTI" || inbox.front()[0] == "EVAL" || inbox.front()[0] == "ASKING")
+    run_next(id);
   run_next(id);
 }
 
@@ -168,13 +176,16 @@ void World::write(const Action& action) {
     return;
   }
   if (action.what == What::kFlush) {
-    for (const auto& [name, value] : servers_.at("A").keys) truth_.erase(name);
+    for (const auto& [name, value] : servers_.at("A").keys) {
+      truth_.erase(name);
+      written_["A"].insert(name);
+    }
     return servers_.flush(servers_.at("A"));
   }
   const bool of_server = action.what == What::kReap || action.what == What::kEvict;
   auto& server = of_server ? servers_.at(action.node) : *servers_.serving(first(), key);
   if (!of_server) written_[server.id].insert(key);
-  if (!of_server) alone_.erase(key);
+  alone_.erase(key);
   Value value{fmt::format("{}w{}", key == names_[3] ? "stream " : "", writes_), 0};
   if (action.what == What::kExpire) value = {servers_.find(server, key)->text, 1000};
   switch (action.what) {
@@ -215,7 +226,8 @@ void World::fail_over(const NodeId& id, std::size_t got, bool unheard) {
   for (const int asked : asked_) lost_ = lost_ || servers_.connections().at(asked).node == id;
   const auto& fresh = servers_.at(heir);
   for (auto* keys : {&alone_, &kept_})  // copies that its replica had not got either
-    std::erase_if(*keys, [&](const auto& key) { return id == "B" && servers_.find(fresh, key.first) == nullptr; });
+    std::erase_if(*keys,
+                  [&](const auto& key) { return id == "B" && servers_.find(fresh, key.first) == nullptr; });
   for (const auto& name : names_) {
     const auto* value = servers_.find(fresh, name);
     const bool undone = given && !served.contains(name) && value != nullptr;

@@ -36,7 +36,6 @@ void World::fence() {
   std::vector<NodeId> nodes;
   for (const auto& [id, server] : servers_.nodes()) nodes.push_back(id);
   for (const auto& id : nodes) {
-    passed();
     point();
     for (auto& [number, connection] : servers_.connections()) {
       if (connection.node == id && removed_ != Removed::kFenceOfTakeover) connection.alive = false;
@@ -46,7 +45,6 @@ void World::fence() {
 
 Status World::repair() {
   for (int pass = 0; pass < kPasses; ++pass) {
-    passed();
     point();
     const auto picture = look();
     SlotSet closed = intent_->slots;
@@ -134,8 +132,8 @@ Status World::execute(const RepairStep& step) {
 Status World::finish(const RepairStep& step) {
   TRY_OK(tell(step.target, setslot_each(step.slots, "IMPORTING", step.source)));
   TRY_OK(tell(step.source, setslot_each(step.slots, "MIGRATING", step.target)));
-  GroupJob job{pair_node(step.source), pair_node(step.target), {step.target, 1, {}, {}}, step.slots,
-               step.slots,             {}};
+  GroupJob job{
+      pair_node(step.source), pair_node(step.target), {step.target, 1, {}, {}}, step.slots, step.slots, {}};
   if (step.proven) job.proven = step.slots;
   job.attempts = kAttempts;
   const auto done = drive(*make_key_by_key(std::move(job), pace_), step.source, step.target);

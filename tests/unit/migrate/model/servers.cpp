@@ -84,8 +84,7 @@ void Servers::flush(Server& server) {
       connection.dirty = connection.dirty || server.keys.contains(key);
     const auto to = connections_.find(connection.redirect);
     if (to != connections_.end() && to->second.alive && to->second.subscribed)
-      to->second.mail.push_back(
-          Reply::array({Reply::string("message"), Reply::string("c"), Reply::nil()}));
+      to->second.mail.push_back(Reply::array({Reply::string("message"), Reply::string("c"), Reply::nil()}));
   }
   for (const auto& [key, value] : server.keys) batch_[server.id][key] = std::nullopt;
   server.keys.clear();
@@ -99,8 +98,8 @@ void Servers::replicate(Server& server) {
   if (server.replicated && !batch.empty()) server.unsent.push_back(std::move(batch));
 }
 
-// Voters know who took slots, so that an heir of the one that gave them does not get them back; the heir of the
-// one that took them may not have heard of it.
+// Voters know who took slots, so that an heir of the one that gave them does not get them back; the heir of
+// the one that took them may not have heard of it.
 void Servers::fail_over(const NodeId& id, const NodeId& heir, std::size_t got, bool unheard) {
   auto old = std::move(nodes_.extract(id).mapped());
   auto& fresh = nodes_[heir];
@@ -316,8 +315,10 @@ Reply Servers::cluster(Server& server, const Command& command) {
     std::string line = server.id + " 127.0.0.1:1@2 myself,master - 0 0 1 connected";
     for (const auto& [slot, owner] : server.owner)
       line += owner == server.id ? " " + std::to_string(slot) : "";
-    for (const auto& [slot, peer] : server.migrating) line += " [" + std::to_string(slot) + "->-" + peer + "]";
-    for (const auto& [slot, peer] : server.importing) line += " [" + std::to_string(slot) + "-<-" + peer + "]";
+    for (const auto& [slot, peer] : server.migrating)
+      line += " [" + std::to_string(slot) + "->-" + peer + "]";
+    for (const auto& [slot, peer] : server.importing)
+      line += " [" + std::to_string(slot) + "-<-" + peer + "]";
     return Reply::string(line + "\n");
   }
   if (what == "BUMPEPOCH") return ok();
@@ -370,7 +371,9 @@ Reply Servers::client(Server& server, Connection& by, const Command& command) {
     by.redirect = command[2] == "ON" ? std::stoi(command[4]) : 0;
     if (by.redirect == 0) return ok();
     const auto to = connections_.find(by.redirect);
-    return to != connections_.end() && to->second.alive ? ok() : Reply::error("ERR The client ID you want redirect to does not exist");
+    return to != connections_.end() && to->second.alive
+               ? ok()
+               : Reply::error("ERR The client ID you want redirect to does not exist");
   }
   if (what == "LIST") {
     std::string list;
@@ -406,7 +409,8 @@ Reply Servers::migrate(Server& server, const Command& command) {
     put(server, *key, std::nullopt);
   }
   replicate(target);
-  if (busy) return Reply::error("ERR Target instance replied with error: BUSYKEY Target key name already exists.");
+  if (busy)
+    return Reply::error("ERR Target instance replied with error: BUSYKEY Target key name already exists.");
   return Reply::status(any ? "OK" : "NOKEY");
 }
 
@@ -416,7 +420,8 @@ namespace {
 
 void write(std::string& out, const std::string& text) { out += text + ' '; }
 void write(std::string& out, const Keys& keys) {
-  for (const auto& [key, value] : keys) out += key + '=' + value.text + '@' + std::to_string(value.expires_at) + ' ';
+  for (const auto& [key, value] : keys)
+    out += key + '=' + value.text + '@' + std::to_string(value.expires_at) + ' ';
   out += '|';
 }
 void write(std::string& out, const Reply& reply) {
@@ -442,7 +447,11 @@ std::string Servers::text() const {
     }
     write(out, server.replica);
     for (const auto& batch : server.unsent) {
-      for (const auto& [key, value] : batch) write(out, key + '=' + (value ? value->text : std::string()));
+      for (const auto& [key, value] : batch) {
+        write(out, key);
+        if (value) write(out, value->text + '@' + std::to_string(value->expires_at));
+      }
+      out += ';';
     }
   }
   for (const auto& [id, connection] : connections_) {

@@ -1,5 +1,5 @@
-// Abstract Redis Cluster servers (7.0) with just what live copy's safety argument rests on. One command runs at
-// a time; what was sent and has not run waits in its connection, and may run after the sender has gone.
+// Abstract Redis Cluster servers (7.0) with just what live copy's safety argument rests on. One command runs
+// at a time; what was sent and has not run waits in its connection, and may run after the sender has gone.
 //
 // Sources, each rule as there: cluster.c (getNodeByQuery, SETSLOT), multi.c (WATCH, EXEC), tracking.c,
 // expire.c and db.c (expireIfNeeded), replication.c (WAIT).
@@ -24,6 +24,7 @@ enum class Removed {
   kTracking,         // CLIENT TRACKING tracks nothing
   kDrain,            // PING on the subscriber delivers no invalidation
   kListUnderWatch,   // the list after the WATCH is the one of before the WATCH
+  kListAndLastRead,  // that, and the last read of a key that is gone is the one before
   kCounts,           // the script compares no counts
   kChecks,           // the script compares no CRC
   kMarksTakenBack,   // the script leaves the tried marks when it deletes
@@ -67,8 +68,8 @@ struct Server {
   std::map<Slot, NodeId> owner;  // as it believes
   std::map<Slot, NodeId> migrating, importing;
   std::map<std::string, std::set<int>> tracked;
-  bool replicated = false;                                          // it has a replica
-  Keys replica;                                                     // what that one has
+  bool replicated = false;                                         // it has a replica
+  Keys replica;                                                    // what that one has
   std::deque<std::map<std::string, std::optional<Value>>> unsent;  // what it has not yet, by commands
 };
 

@@ -73,11 +73,11 @@ class World {
   World(const Scenario& scenario, Removed removed, Choose choose);
   // Ends where nothing more is to happen. Throws Pruned as `choose` does, and Broken.
   void run();
-  std::string state() const;  // equal texts: the same may follow
+  std::string state() const;     // equal texts: the same may follow
+  std::string position() const;  // what the driver does next
 
  private:
   bool crashes(const std::function<void()>& driver);
-  void passed() { history_ = history_ * 31 + 5; }  // a step that shows in nothing else
   // The driver, by PairDriver's rules.
   void move();
   Result<SlotSet> drive(GroupEngine& engine, const NodeId& source, const NodeId& target);
@@ -90,6 +90,7 @@ class World {
   const NodeId& node(Side side) const { return side == Side::kSource ? source_ : target_; }
   // What a step's removal answers instead.
   std::optional<Reply> instead_of(const Connection& connection, const Command& command);
+  Reply answer_now(const NodeId& node, const Command& command);
   std::optional<Reply> stale(const Connection& connection, const Command& command);
   void restore_twice(Connection& connection, const Command& command);
 
@@ -143,16 +144,16 @@ class World {
   std::vector<int> asked_;  // connections of the round trip that is under way
   bool lost_ = false, ever_lost_ = false, stop_ = false, told_to_stop_ = false, running_ = false;
   bool target_asked_ = false;  // whether it is ready, and nothing was written to it since
-  bool recovering_ = false, failed_over_ = false, unfenced_ = false,
-       acknowledged_ = false;
-  Keys alone_;                                 // what only the target had when recovery began
+  bool recovering_ = false, failed_over_ = false, unfenced_ = false, acknowledged_ = false;
+  Keys alone_;                                       // what only the target had when recovery began
   std::map<NodeId, std::set<std::string>> written_;  // by clients
-  Keys kept_;  // what a failover undid, and another node has
-  std::vector<std::string> reports_;           // of recovery
+  Keys kept_;                                        // what a failover undid, and another node has
+  std::vector<std::string> reports_;                 // of recovery
   int writes_ = 0, faults_ = 0;
-  std::size_t history_ = 0;                // of all that engines were told: equal ones are in equal states
-  std::map<std::string, Command> restored_;    // for Removed::kOrder
-  std::map<std::string, Reply> stale_;         // for what answers from the past
+  std::size_t history_ = 0;  // of all that engines were told, and of the points that were passed: it tells
+                             // where the driver stands
+  std::map<std::string, Command> restored_;  // for Removed::kOrder
+  std::map<std::string, Reply> stale_;       // for what answers from the past, by question
 };
 
 }  // namespace rebalance::model
