@@ -45,12 +45,14 @@ Exploration explore(const Scenario& scenario, Removed removed, int most_runs) {
     Schedule branches;
     std::size_t next = 0;
     int point = 0;
-    const World* seen = nullptr;
+    World* seen = nullptr;
     World world(scenario, removed, [&](const std::vector<Action>& actions) -> std::size_t {
       const int now = point++;
-      if (next < schedule.size()) {
+      seen->replays = next < schedule.size();
+      if (seen->replays) {
         if (schedule[next].point != now) return 0;
         const auto& wanted = schedule[next++].action;
+        seen->replays = next < schedule.size();
         return static_cast<std::size_t>(std::ranges::find(actions, wanted) - actions.begin());
       }
       if (!met.insert(std::hash<std::string>()(seen->state())).second) throw Pruned();

@@ -44,8 +44,7 @@ void World::point() {
       return;
     }
     act(possible[chosen]);
-    check_owners();
-    check_clients();
+    check_served();
   }
 }
 

@@ -19,10 +19,15 @@ const std::vector<Action> kAll{{What::kSet, {}, 1},    {What::kSet, {}, 2},    {
                                {What::kExpire, {}, 1}, {What::kSilent, {}, 3}, {What::kFlush},
                                {What::kTick},          {What::kReap, "A", 2},  {What::kReap, "B", 2},
                                {What::kEvict, "B", 2}, {What::kEvict, "B", 3}};
+const std::vector<Action> kKept{{What::kSet, {}, 1},    {What::kSet, {}, 2}, {What::kDelete, {}, 1},
+                                {What::kDelete, {}, 2}, {What::kSet, {}, 4}, {What::kExpire, {}, 1},
+                                {What::kSilent, {}, 3}, {What::kTick},       {What::kReap, "A", 2},
+                                {What::kEvict, "B", 2}};
 const std::vector<What> kAllFaults{What::kCut, What::kKill, What::kStop, What::kCrash, What::kGossip};
 
 const Scenario kWrites{"TwoWrites", kSome, {}, 2, 0};
-const Scenario kLosses{"LostConnections", kFew, {What::kCut, What::kKill}, 1, 1};
+const Scenario kSwaps{"Swaps", {{What::kSwap, {}, 2, 4}}, {}, 1, 0};
+const Scenario kLosses{"LostConnections", {{What::kSet, {}, 2}}, {What::kCut, What::kKill}, 1, 1};
 const Scenario kStops{"Stops", kAll, {What::kStop}, 1, 1};
 const Scenario kCrashes{"Crashes", kAll, {What::kCrash}, 1, 1};
 const Scenario kGossips{"Gossip", kAll, {What::kGossip, What::kDeaf}, 1, 1, false, true};
@@ -70,8 +75,9 @@ void expect_no_loss_by_seed(const Scenario& scenario, unsigned seeds) {
   }
 }
 const Scenario kEverything{"Everything", kAll, kAllFaults, 4, 2, true, false, true};
+// Without FLUSHALL: see AfterAFailoverOfTheSource.
 const Scenario kEverythingFailing{
-    "EverythingFailing", kAll, {What::kFail, What::kDeaf}, 3, 2, false, true, true};
+    "EverythingFailing", kKept, {What::kFail, What::kDeaf}, 3, 2, false, true, true};
 
 TEST(LiveCopyModelSeeds, LoseNothing) {
   expect_no_loss_by_seed(kEverything, 3000);
@@ -80,6 +86,17 @@ TEST(LiveCopyModelSeeds, LoseNothing) {
 TEST(LongLiveCopyModelSeeds, LoseNothing) {
   expect_no_loss_by_seed(kEverything, 200'000);
   expect_no_loss_by_seed(kEverythingFailing, 100'000);
+}
+
+// The new owner knows no mark. One without keys of the slot is taken for one that gave them away, and the
+// copies go to it: also where clients had deleted them all. Nothing on the servers or in the journal tells
+// the two apart.
+TEST(AfterAFailoverOfTheSource, AnEmptySlotIsTakenForHandedOver) {
+  const Scenario emptied{"Emptied", {{What::kFlush}}, {What::kFail}, 1, 1, false, true};
+  const auto found = explore(emptied, Removed::kNothing);
+  ASSERT_TRUE(found.finding);
+  EXPECT_EQ(found.finding->invariant, "what was deleted or expired stays away");
+  fmt::print("{}\n", found.finding->text());
 }
 
 // ---- a step less ----
@@ -95,7 +112,7 @@ const Step kSteps[] = {
     {Removed::kTracking, "Tracking", "`CLIENT TRACKING`", kWrites},
     {Removed::kDrain, "Drain", "the PING to the subscriber delivers what changed", kWrites},
     {Removed::kListAndLastRead, "ListAndLastRead",
-     "the list after the WATCH, and the last read of what is gone", kWrites},
+     "the list after the WATCH, and the last read of what is gone", kSwaps},
     {Removed::kCounts, "Counts", "the script compares counts", kWrites},
     {Removed::kChecks, "Checks", "the script compares CRCs", kWrites},
     {Removed::kMarksTakenBack, "MarksTakenBack", "the script takes its marks back before UNLINK", kWrites},

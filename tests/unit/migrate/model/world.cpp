@@ -21,6 +21,12 @@ bool is_private(const Command& command) {
          name == "INFO" || name == "ROLE" || (name == "CLIENT" && command[1] != "KILL");
 }
 
+bool only_reads(const Command& command) {
+  const auto& name = command[0];
+  return name == "PING" || name == "WATCH" || name == "MEMORY" || name == "SUBSCRIBE" ||
+         is_private(command) || (name == "CLUSTER" && command[1] != "SETSLOT");
+}
+
 std::string text_of(const Command& command) { return fmt::format("{}", fmt::join(command, " ")); }
 
 void mix(std::size_t& history, const Reply& reply) {
@@ -103,8 +109,7 @@ void World::move() {
   const auto done = drive(*engine, "A", "B");
   const bool whole = removed_ == Removed::kNothing;
   if (!done && !whole && faults_ > 0) throw Crashed();  // what stops at a fault is repaired
-  if (!done && !engine->left_open().empty())
-    throw Broken{"no slot is left half-moved", done.error().message};
+  if (!done && !engine->left_open().empty()) throw Broken{"no slot is left half-moved", done.error().message};
   if (whole && (!done || !engine->skipped().empty()))
     throw Broken{"a move comes to its end", done ? engine->skipped().front().reason : done.error().message};
   if (!done) return;
@@ -221,8 +226,7 @@ void World::run_next(int id) {
     acknowledged_ = true;
   if (command[0] == "WAIT") servers_.replicas_answer = true;
   if (!connection.ours && connection.inbox.empty()) connection.alive = false;
-  check_owners();
-  check_clients();
+  if (!only_reads(command)) check_served();
 }
 
 int World::link(Side side, Channel channel) {

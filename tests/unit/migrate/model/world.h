@@ -75,6 +75,7 @@ class World {
   void run();
   std::string state() const;     // equal texts: the same may follow
   std::string position() const;  // what the driver does next
+  bool replays = false;          // another run came this way: nothing is checked
 
  private:
   bool crashes(const std::function<void()>& driver);
@@ -120,6 +121,7 @@ class World {
   NodeId first() const { return servers_.live("A") ? NodeId("A") : heirs_.at("A"); }
 
   // What must hold.
+  void check_served();
   void check_clients();
   void check_owners();
   void check_closed();
