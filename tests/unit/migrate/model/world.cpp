@@ -95,7 +95,10 @@ std::string World::state() const {
   }
   for (const auto& [node, keys] : written_) out += fmt::format("{}{}", node, fmt::join(keys, ","));
   for (const auto& [key, command] : restored_) out += command[3];
-  for (const auto& [question, reply] : stale_) out += std::to_string(reply.integer) + reply.text;
+  for (const auto& [question, reply] : stale_) {
+    out += fmt::format("{}{} ", reply.integer, reply.text);
+    for (const auto& item : reply.items) out += item.text;
+  }
   return out;
 }
 
