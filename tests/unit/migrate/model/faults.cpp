@@ -77,7 +77,7 @@ bool World::possible(const Action& action) {
     case What::kFlush: return servers_.live("A") && !servers_.at("A").keys.empty();
     case What::kReap: return there(action.node) && servers_.expired(servers_.at(action.node).keys.at(key));
     case What::kEvict:
-      return there("B") && running_ && !target_asked_ && servers_.live("A") &&
+      return there("B") && running_ && (!target_asked_ || scenario_.late_evictions) && servers_.live("A") &&
              servers_.at("A").migrating.empty() && !servers_.owns(servers_.at("B"), key_slot(key));
     default: break;
   }

@@ -32,7 +32,7 @@ const Scenario kStops{"Stops", kAll, {What::kStop}, 1, 1};
 const Scenario kCrashes{"Crashes", kAll, {What::kCrash}, 1, 1};
 const Scenario kGossips{"Gossip", kAll, {What::kGossip, What::kDeaf}, 1, 1, false, true};
 const Scenario kFailovers{"Failovers", kFew, {What::kFail}, 1, 1, false, true};
-const Scenario kOrders{"OtherOrders", kFew, {}, 1, 0, true, true, true};
+const Scenario kOrders{"OtherOrders", kFew, {}, 1, 0, true, true, false, true};
 
 // ---- the whole engine ----
 
@@ -61,9 +61,9 @@ INSTANTIATE_TEST_SUITE_P(Scenarios, LiveCopyModel,
 INSTANTIATE_TEST_SUITE_P(
     Long, LongLiveCopyModel,
     testing::Values(Scenario{"TwoOfAllWrites", kAll, {}, 2, 0}, Scenario{"ThreeWrites", kFew, {}, 3, 0},
-                    Scenario{"AllFaults", kAll, kAllFaults, 1, 1, false, false, true},
+                    Scenario{"AllFaults", kAll, kAllFaults, 1, 1, false, false, false, true},
                     Scenario{"TwoFaults", kFew, {What::kCut, What::kCrash}, 1, 2},
-                    Scenario{"TwoSlots", kSome, kAllFaults, 1, 1, true, false, true},
+                    Scenario{"TwoSlots", kSome, kAllFaults, 1, 1, true, false, false, true},
                     Scenario{"FailoversUnacknowledged", kFew, {What::kFail, What::kDeaf}, 2, 2, false, true}),
     name_of);
 
@@ -74,10 +74,10 @@ void expect_no_loss_by_seed(const Scenario& scenario, unsigned seeds) {
                         << found->how << "; " << found->text();
   }
 }
-const Scenario kEverything{"Everything", kAll, kAllFaults, 4, 2, true, false, true};
+const Scenario kEverything{"Everything", kAll, kAllFaults, 4, 2, true, false, false, true};
 // Without FLUSHALL: see AfterAFailoverOfTheSource.
 const Scenario kEverythingFailing{
-    "EverythingFailing", kKept, {What::kFail, What::kDeaf}, 3, 2, false, true, true};
+    "EverythingFailing", kKept, {What::kFail, What::kDeaf}, 3, 2, false, true, false, true};
 
 TEST(LiveCopyModelSeeds, LoseNothing) {
   expect_no_loss_by_seed(kEverything, 3000);
@@ -96,6 +96,18 @@ TEST(AfterAFailoverOfTheSource, AnEmptySlotIsTakenForHandedOver) {
   const auto found = explore(emptied, Removed::kNothing);
   ASSERT_TRUE(found.finding);
   EXPECT_EQ(found.finding->invariant, "what was deleted or expired stays away");
+  fmt::print("{}\n", found.finding->text());
+}
+
+// Whoever lets the target evict, or flushes it, between its last answer and the hand-over, loses what it
+// held.
+TEST(AfterTheTargetsLastAnswer, WhatItLosesIsLost) {
+  Scenario late{"Late", {{What::kEvict, "B", 2}}, {}, 1, 0};
+  EXPECT_FALSE(explore(late, Removed::kNothing).finding);
+  late.late_evictions = true;
+  const auto found = explore(late, Removed::kNothing);
+  ASSERT_TRUE(found.finding);
+  EXPECT_EQ(found.finding->invariant, "every acknowledged write is read");
   fmt::print("{}\n", found.finding->text());
 }
 

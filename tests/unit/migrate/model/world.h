@@ -56,7 +56,8 @@ struct Scenario {
   std::vector<What> faults;
   int most_writes = 0, most_faults = 0;
   bool two_slots = false, replicas = false;
-  bool other_order = false;  // the connections of one round trip also in another order
+  bool late_evictions = false;  // the target loses copies also after it has said how many it has
+  bool other_order = false;     // the connections of one round trip also in another order
 };
 
 struct Pruned {};   // the explorer knows this state
