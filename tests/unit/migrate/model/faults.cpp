@@ -84,6 +84,7 @@ bool World::possible(const Action& action) {
   const auto* server = servers_.serving(first(), key);
   if (server == nullptr) return false;
   if (action.what == What::kSet) return true;
+  if (action.what == What::kExpire && servers_.now > 0) return false;  // it would be a deletion
   if (servers_.find(*server, key) == nullptr) return false;
   if (action.what != What::kSwap) return true;
   const auto& other = names_[static_cast<std::size_t>(action.other)];
@@ -151,9 +152,8 @@ void World::act(const Action& action) {
 
 // The next command that anybody else could notice.
 void World::run_unit(int id) {
-  const auto& inbox = servers_.connections().at(id).inbox;
-  while (inbox.front()[0] == "MULTI" || inbox.front()[0] == "EVAL" || inbox.front()[0] == "ASKING")
-    run_next(id);
+  const auto& connection = servers_.connections().at(id);
+  while (connection.inbox.size() > 1 && is_private(connection)) run_next(id);
   run_next(id);
 }
 
@@ -225,8 +225,10 @@ void World::fail_over(const NodeId& id, std::size_t got, bool unheard) {
   for (const int asked : asked_) lost_ = lost_ || servers_.connections().at(asked).node == id;
   const auto& fresh = servers_.at(heir);
   for (auto* keys : {&alone_, &kept_})  // copies that its replica had not got either
-    std::erase_if(*keys,
-                  [&](const auto& key) { return id == "B" && servers_.find(fresh, key.first) == nullptr; });
+    std::erase_if(*keys, [&](const auto& key) {
+      const auto* value = servers_.find(fresh, key.first);
+      return id == "B" && (value == nullptr || !(*value == key.second));
+    });
   for (const auto& name : names_) {
     const auto* value = servers_.find(fresh, name);
     const bool undone = given && !served.contains(name) && value != nullptr;

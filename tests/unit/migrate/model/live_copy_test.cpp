@@ -28,6 +28,7 @@ const std::vector<What> kAllFaults{What::kCut, What::kKill, What::kStop, What::k
 const Scenario kWrites{"TwoWrites", kSome, {}, 2, 0};
 const Scenario kSwaps{"Swaps", {{What::kSwap, {}, 2, 4}}, {}, 1, 0};
 const Scenario kLosses{"LostConnections", {{What::kSet, {}, 2}}, {What::kCut, What::kKill}, 1, 1};
+const Scenario kTwoLosses{"TwoLostConnections", {}, {What::kCut}, 0, 2};
 const Scenario kStops{"Stops", kAll, {What::kStop}, 1, 1};
 const Scenario kCrashes{"Crashes", kAll, {What::kCrash}, 1, 1};
 const Scenario kGossips{"Gossip", kAll, {What::kGossip, What::kDeaf}, 1, 1, false, true};
@@ -60,7 +61,8 @@ INSTANTIATE_TEST_SUITE_P(Scenarios, LiveCopyModel,
                          name_of);
 INSTANTIATE_TEST_SUITE_P(
     Long, LongLiveCopyModel,
-    testing::Values(Scenario{"TwoOfAllWrites", kAll, {}, 2, 0}, Scenario{"ThreeWrites", kFew, {}, 3, 0},
+    testing::Values(kTwoLosses, Scenario{"TwoOfAllWrites", kAll, {}, 2, 0},
+                    Scenario{"ThreeWrites", kFew, {}, 3, 0},
                     Scenario{"AllFaults", kAll, kAllFaults, 1, 1, false, false, false, true},
                     Scenario{"TwoFaults", kFew, {What::kCut, What::kCrash}, 1, 2},
                     Scenario{"TwoSlots", kSome, kAllFaults, 1, 1, true, false, false, true},
@@ -86,6 +88,26 @@ TEST(LiveCopyModelSeeds, LoseNothing) {
 TEST(LongLiveCopyModelSeeds, LoseNothing) {
   expect_no_loss_by_seed(kEverything, 200'000);
   expect_no_loss_by_seed(kEverythingFailing, 100'000);
+}
+
+// The hand-over's answer is lost, then that of CLIENT KILL: the transaction may still run, at any later
+// command.
+TEST(LiveCopyLostTwice, ATransactionOnItsWayIsEndedAlsoWhenItsFenceIsLost) {
+  for (int late = 0; late < 40; ++late) {
+    int cuts = 0, chances = 0;
+    const World* world = nullptr;
+    World run(kTwoLosses, Removed::kNothing, [&](const std::vector<Action>& actions) -> std::size_t {
+      const bool now = world->position() == (cuts == 0 ? "before EXEC" : "before CLIENT");
+      for (std::size_t i = 1; i < actions.size(); ++i) {
+        if (actions[i].what == What::kCut && cuts < 2 && now && ++cuts > 0) return i;
+        if (actions[i].what == What::kLate && cuts == 2 && chances++ == late) return i;
+      }
+      return 0;
+    });
+    world = &run;
+    EXPECT_NO_THROW(run.run()) << late;
+    EXPECT_EQ(cuts, 2);
+  }
 }
 
 // The new owner knows no mark. One without keys of the slot is taken for one that gave them away, and the

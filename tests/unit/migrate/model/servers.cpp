@@ -196,6 +196,7 @@ Reply Servers::run_one(Server& server, Connection& by, const Command& command) {
   }
   if (name == "PING") std::ranges::move(std::exchange(by.mail, {}), std::back_inserter(by.told));
   if (name == "WAIT") return wait(server);
+  if (name == "TIME") return Reply::array({Reply::string("0"), Reply::string("0")});
   if (name == "ROLE") return Reply::array({Reply::string("master")});
   if (name == "INFO") return Reply::string(command[1] == "server" ? "run_id:" + server.id + "\r\n" : "");
   if (name == "EVAL") return command[2] == "0" ? hand_over(server, command) : Reply::number(1);
@@ -461,6 +462,7 @@ std::string Servers::text() const {
     for (const auto& command : connection.inbox) {
       for (const auto& argument : command) out += argument.size() < 60 ? argument + ' ' : std::string("* ");
     }
+    for (const auto& command : connection.queue.value_or(std::vector<Command>())) write(out, command[0]);
     for (const auto& [key, was_expired] : connection.watched) out += key + (was_expired ? "e" : "w");
     for (const auto* replies : {&connection.replies, &connection.mail, &connection.told}) {
       for (const auto& reply : *replies) write(out, reply);

@@ -47,6 +47,12 @@ void mix(std::size_t& history, const Event& event) {
 
 }  // namespace
 
+// Nor before what is only queued.
+bool is_private(const Connection& connection) {
+  const auto& next = connection.inbox.front();
+  return is_private(next) || (connection.queue && next[0] != "EXEC");
+}
+
 World::World(const Scenario& scenario, Removed removed, Choose choose)
     : scenario_(scenario), removed_(removed), choose_(std::move(choose)) {
   servers_.removed = removed;
@@ -156,7 +162,7 @@ Event World::perform(const Ask& ask) {
     });
   };
   for (auto next = waiting(); next != asked_.end(); next = waiting()) {
-    if (!is_private(servers_.connections().at(*next).inbox.front())) point();
+    if (!is_private(servers_.connections().at(*next))) point();
     if (next = waiting(); next != asked_.end()) run_next(*next);
   }
   point();

@@ -69,6 +69,9 @@ struct Broken {     // an invariant, and how
 // Says at each point which of the actions comes next: 0 is the driver's next command.
 using Choose = std::function<std::size_t(const std::vector<Action>& actions)>;
 
+// Nothing that anybody else does can come before rather than after its next command.
+bool is_private(const Connection& connection);
+
 class World {
  public:
   World(const Scenario& scenario, Removed removed, Choose choose);
