@@ -17,6 +17,7 @@ std::string Action::text() const {
     case What::kExpire: return fmt::format("expire {}", number);
     case What::kSilent: return fmt::format("change {} silently", number);
     case What::kFlush: return "flush";
+    case What::kTickInExec: return "time passes within EXEC";
     case What::kTick: return "time passes";
     case What::kReap: return fmt::format("{} reaps {}", node, number);
     case What::kEvict: return fmt::format("{} evicts {}", node, number);
@@ -73,7 +74,8 @@ bool World::possible(const Action& action) {
     return servers_.live(id) && servers_.at(id).keys.contains(key);
   };
   switch (action.what) {
-    case What::kTick: return servers_.now == 0;
+    case What::kTickInExec:
+    case What::kTick: return servers_.now == 0 && servers_.now_in_script == 0;
     case What::kFlush: return servers_.live("A") && !servers_.at("A").keys.empty();
     case What::kReap: return there(action.node) && servers_.expired(servers_.at(action.node).keys.at(key));
     case What::kEvict:
@@ -170,8 +172,8 @@ void World::gossip(Slot slot) {
 // Clients go where they are sent, and what they are told counts.
 void World::write(const Action& action) {
   const auto& key = names_[static_cast<std::size_t>(action.number)];
-  if (action.what == What::kTick) {
-    servers_.now = 2000;
+  if (action.what == What::kTick || action.what == What::kTickInExec) {
+    (action.what == What::kTick ? servers_.now : servers_.now_in_script) = 2000;
     return;
   }
   if (action.what == What::kFlush) {
@@ -237,7 +239,7 @@ void World::fail_over(const NodeId& id, std::size_t got, bool unheard) {
                    name + " is back on " + heir};
     }
     if (!undone && !(served.contains(name) && written_[id].contains(name))) continue;
-    if (undone && truth(name) && !(*truth(name) == *value)) kept_[name] = *truth(name);
+    if (undone && truth(name) && truth(name)->text != value->text) kept_[name] = *truth(name);
     truth_.erase(name);
     if (value != nullptr) truth_[name] = *value;
   }

@@ -84,7 +84,7 @@ void World::check_recovered() {
   const auto held = [&](const std::string& name, const Value* value) {
     for (const auto& [id, server] : servers_.nodes()) {
       const auto* found = servers_.find(server, name);
-      if (found != nullptr && (value == nullptr || *found == *value)) return true;
+      if (found != nullptr && (value == nullptr || found->text == value->text)) return true;
     }
     return false;
   };

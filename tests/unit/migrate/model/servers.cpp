@@ -223,6 +223,12 @@ std::string Servers::refusal(const Server& server, const std::string& key, bool 
 }
 
 Reply Servers::on_key(Server& server, Connection& by, const Command& command) {
+  if (command[0] == "EXISTS" && command.size() > 2) {
+    std::int64_t there = 0;
+    for (auto key = command.begin() + 1; key != command.end(); ++key)
+      there += on_key(server, by, {command[0], *key}).integer;
+    return Reply::number(there);
+  }
   const auto& name = command[0];
   const auto& key = command[name == "MEMORY" ? 2 : 1];
   const bool restore = name == "RESTORE-ASKING";
@@ -263,6 +269,7 @@ Reply Servers::exec(Server& server, Connection& by) {
     refused = refused || (!was_expired && held != server.keys.end() && expired(held->second));
   }
   if (refused) return Reply::nil();
+  now = std::max(now, std::exchange(now_in_script, 0));
   std::vector<Reply> replies;
   for (const auto& command : queue) replies.push_back(run_one(server, by, command));
   return Reply::array(std::move(replies));
@@ -437,7 +444,7 @@ void write(std::string& out, const std::map<Slot, NodeId>& marks) {
 }  // namespace
 
 std::string Servers::text() const {
-  std::string out = std::to_string(now) + '/';
+  std::string out = std::to_string(now + 10 * now_in_script) + '/';
   for (const auto& [id, server] : nodes_) {
     write(out, id);
     write(out, server.keys);

@@ -23,6 +23,7 @@ enum class Removed {
   kWatch,            // WATCH watches nothing
   kTracking,         // CLIENT TRACKING tracks nothing
   kDrain,            // PING on the subscriber delivers no invalidation
+  kExpiredGo,        // what had expired before the WATCH is not deleted before the list
   kListUnderWatch,   // the list after the WATCH is the one of before the WATCH
   kListAndLastRead,  // that, and the last read of a key that is gone is the one before
   kCounts,           // the script compares no counts
@@ -107,7 +108,8 @@ class Servers {
 
   std::int64_t now = 0;
   Removed removed = Removed::kNothing;
-  bool replicas_answer = true;  // WAIT comes to its end by an acknowledgement
+  std::int64_t now_in_script = 0;  // 0: as the EXEC that it is in; 6.2 looks at the clock again
+  bool replicas_answer = true;     // WAIT comes to its end by an acknowledgement
 
  private:
   Reply reply(Server& server, Connection& by, const Command& command);

@@ -272,6 +272,11 @@ std::optional<Reply> World::instead_of(const Connection& connection, const Comma
     case Removed::kWatch: return name == "WATCH" ? std::optional(ok) : std::nullopt;
     case Removed::kTracking: return what == "TRACKING" ? std::optional(ok) : std::nullopt;
     case Removed::kDrain: return name == "PING" && connection.subscribed ? std::optional(ok) : std::nullopt;
+    case Removed::kExpiredGo: {
+      const auto watch = links_.find({Side::kSource, Channel::kWatch});
+      const bool there = watch != links_.end() && watch->second == connection.id;
+      return name == "EXISTS" && there ? std::optional(Reply::number(0)) : std::nullopt;
+    }
     case Removed::kListUnderWatch:
     case Removed::kListAndLastRead:
     case Removed::kFreshLook: return stale(connection, command);

@@ -25,9 +25,10 @@ enum class What {
   kSilent,  // a consumer group moves on
   kFlush,   // FLUSHALL on the source
   // The servers' own
-  kTick,   // the time comes at which keys expire
-  kReap,   // a node deletes one that has expired
-  kEvict,  // the target loses a copy, before it has said how many it has
+  kTickInExec,  // the same, after EXEC has looked at what is watched
+  kTick,        // the time comes at which keys expire
+  kReap,        // a node deletes one that has expired
+  kEvict,       // the target loses a copy, before it has said how many it has
   // Faults; of a connection by its id
   kCut,     // the driver loses it: what it sent may run later
   kKill,    // the server ends it
