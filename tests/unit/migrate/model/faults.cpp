@@ -88,6 +88,8 @@ bool World::possible(const Action& action) {
   if (action.what == What::kSet) return true;
   if (action.what == What::kExpire && servers_.now > 0) return false;  // it would be a deletion
   if (servers_.find(*server, key) == nullptr) return false;
+  // What is deleted on a new owner before its keys were brought back comes back with them: a known window.
+  if (action.what == What::kDelete) return !failed_over_;
   if (action.what != What::kSwap) return true;
   const auto& other = names_[static_cast<std::size_t>(action.other)];
   return servers_.find(*server, other) == nullptr && servers_.owns(*server, key_slot(key)) &&
@@ -220,29 +222,41 @@ void World::fail_over(const NodeId& id, std::size_t got, bool unheard) {
     const auto* server = servers_.serving(first(), name);
     if (server != nullptr && server->id == id) served.insert(name);
   }
-  const bool given = !servers_.at(id).migrating.empty();
   const auto heir = heirs_[id] = id + "2";
   servers_.fail_over(id, heir, got, unheard);
   failed_over_ = true;
   for (const int asked : asked_) lost_ = lost_ || servers_.connections().at(asked).node == id;
   const auto& fresh = servers_.at(heir);
-  for (auto* keys : {&alone_, &kept_})  // copies that its replica had not got either
-    std::erase_if(*keys, [&](const auto& key) {
-      const auto* value = servers_.find(fresh, key.first);
-      return id == "B" && (value == nullptr || !(*value == key.second));
-    });
   for (const auto& name : names_) {
     const auto* value = servers_.find(fresh, name);
-    const bool undone = given && !served.contains(name) && value != nullptr;
-    if (undone && acknowledged_) {
-      throw Broken{"a hand-over that the source's replica has acknowledged stays",
-                   name + " is back on " + heir};
+    if (served.contains(name) && written_[id].contains(name)) {
+      truth_.erase(name);
+      if (value != nullptr) truth_[name] = *value;
     }
-    if (!undone && !(served.contains(name) && written_[id].contains(name))) continue;
-    if (undone && truth(name) && truth(name)->text != value->text) kept_[name] = *truth(name);
-    truth_.erase(name);
-    if (value != nullptr) truth_[name] = *value;
+    if (id == "A" && !served.contains(name) && value != nullptr) undo(name, *value);
+    if (heirs_.size() == 2 && written_[id].contains(name)) undecided_.insert(name);
   }
+  if (id != "B") return;
+  for (auto* keys : {&alone_, &kept_}) {  // copies that its replica had not got either
+    std::erase_if(*keys, [&](const auto& key) {
+      const auto* value = servers_.find(fresh, key.first);
+      return value == nullptr || !(*value == key.second);
+    });
+  }
+}
+
+// The new source has a key that was handed over.
+void World::undo(const std::string& name, const Value& value) {
+  if (acknowledged_) {
+    throw Broken{"a hand-over that the source's replica has acknowledged stays",
+                 name + " is back on the new source"};
+  }
+  if (!servers_.owns(servers_.at("A2"), key_slot(name))) {
+    undecided_.insert(name);  // the owner gets it, where it has none
+    return;
+  }
+  if (truth(name) && truth(name)->text != value.text) kept_[name] = *truth(name);
+  truth_[name] = value;
 }
 
 }  // namespace rebalance::model

@@ -99,6 +99,7 @@ std::string World::state() const {
     for (const auto& [key, value] : *keys) out += fmt::format("{}{}@{} ", key, value.text, value.expires_at);
     out += '/';
   }
+  for (const auto& name : undecided_) out += name;
   for (const auto& [node, keys] : written_) out += fmt::format("{}{}", node, fmt::join(keys, ","));
   for (const auto& [key, command] : restored_) out += command[3];
   for (const auto& [question, reply] : stale_) {

@@ -121,6 +121,7 @@ class World {
   void let_go(int connection, bool at_server);
   void fail_over(const NodeId& id, std::size_t got, bool unheard);
   void gossip(Slot slot);
+  void undo(const std::string& name, const Value& value);
   std::optional<Slot> twice_owned() const;
   // Where clients start.
   NodeId first() const { return servers_.live("A") ? NodeId("A") : heirs_.at("A"); }
@@ -154,8 +155,9 @@ class World {
   bool recovering_ = false, failed_over_ = false, unfenced_ = false, acknowledged_ = false;
   Keys alone_;                                       // what only the target had when recovery began
   std::map<NodeId, std::set<std::string>> written_;  // by clients
-  Keys kept_;                                        // what a failover undid, and another node has
-  std::vector<std::string> reports_;                 // of recovery
+  std::set<std::string> undecided_;   // keys of which failovers lost a write: either value is Redis' own
+  Keys kept_;                         // what a failover undid, and another node has
+  std::vector<std::string> reports_;  // of recovery
   int writes_ = 0, faults_ = 0;
   std::size_t history_ = 0;  // of all that engines were told, and of the points that were passed: it tells
                              // where the driver stands
