@@ -90,7 +90,8 @@ Step LiveCopy::watch(const std::vector<std::string>& names, bool afresh) {
   const auto flush = [&] {
     if (pending.size() == 1) return;
     next.commands.push_back(pending);
-    // From 7.0 on what had expired before its WATCH may go without a refusal: this deletes it before the list.
+    // From 7.0 on what had expired before its WATCH may go without a refusal: this deletes it before the
+    // list.
     pending.front() = "EXISTS";
     next.commands.push_back(std::exchange(pending, {"WATCH"}));
   };
