@@ -42,6 +42,8 @@ constexpr std::array kRules{
     Rule{"MISCONF", Failure::kTransient},
     Rule{"NOREPLICAS", Failure::kTransient},
     Rule{"UNBLOCKED", Failure::kTransient},
+    // CLIENT TRACKING, when the connection that was to be told is gone
+    Rule{"want redirect to does not exist", Failure::kTransient},
     // this node has not heard yet of a failover, or of a node that joined: gossip takes a second or two
     Rule{"Target node is not a master", Failure::kTransient},
     Rule{"nknown node", Failure::kTransient},

@@ -87,7 +87,12 @@ Step LiveCopy::watch(const std::vector<std::string>& names, bool afresh) {
   Command pending{"WATCH"};
   Slot slot_of_pending = 0;
   const auto flush = [&] {
-    if (pending.size() > 1) next.commands.push_back(std::exchange(pending, {"WATCH"}));
+    if (pending.size() == 1) return;
+    next.commands.push_back(pending);
+    // From 7.0 on what had expired before its WATCH may go without a refusal: this deletes it before the
+    // list.
+    pending.front() = "EXISTS";
+    next.commands.push_back(std::exchange(pending, {"WATCH"}));
   };
   const auto add = [&](const std::string& name) {  // keys of two slots may not share a command
     if (key_slot(name) != slot_of_pending || std::ssize(pending) > kKeysOfWatch) flush();

@@ -42,8 +42,8 @@ Step LiveCopy::got_ids(const Answer& answer) {
   const auto target = std::to_string(answer.beside[0][0].integer);
   Ask fence{Side::kSource, ends_of(source_ids_, source)};
   fence.beside.push_back({Side::kTarget, Channel::kData, ends_of(target_ids_, target)});
-  source_ids_ = {source};
-  target_ids_ = {target};
+  source_ids_.insert(source);  // those of before stay: this fence may be lost as well
+  target_ids_.insert(target);
   if (fence.commands.empty() && fence.beside[0].commands.empty()) return look();
   return ask(Stage::kFence, std::move(fence));
 }
