@@ -64,10 +64,11 @@ class Flux : public testing::Test {
   const rig::KubeApi& api() { return world_->api; }
 
   // The shop's repository: a RedisRebalance called balance, which names no namespace.
-  std::string commit(const std::string& more) {
+  std::string commit(const std::string& more, const std::string& goal = "type: Balance") {
     std::string yaml =
         rig::rebalance_yaml(world_->cluster, {.name = "balance",
                                               .name_space = "shop",
+                                              .goal = goal,
                                               .spec = kAlone + std::string("observeSeconds: 0\n") + more});
     replace(yaml, "  namespace: shop\n", "");
     return world_->git.commit("shop", {{"shop/redis-rebalance/balance.yaml", yaml}});
@@ -100,8 +101,8 @@ class Flux : public testing::Test {
         world_->folder.path() / "said");
   }
   // All of it, as one who follows docs/gitops.md does it.
-  void install(const std::string& more) {
-    commit(more);
+  void install(const std::string& more, const std::string& goal = "type: Balance") {
+    commit(more, goal);
     ASSERT_NO_FATAL_FAILURE(apply_manifest());
     ASSERT_TRUE(rig::wait_until([&] { return api().exists(kDeployment); }, kSoon)) << told();
     let_the_operator_be_available();
@@ -162,9 +163,12 @@ class Flux : public testing::Test {
     words.insert(words.end(), {"--kubeconfig", world_->plane.kubeconfig(), "--namespace", "shop"});
     return rig::run(words);
   }
+  std::string status_of(const std::string& what) {
+    return json::parse(api().send("GET", what).body).value("status", json()).dump() + "\n";
+  }
   std::string told() {
-    return api().send("GET", flux_path(kShopPart)).body + api().send("GET", path()).body +
-           world_->flux.said() + (world_->running ? world_->running->said() : "");
+    return status_of(flux_path(kShopPart)) + status_of(path()) + world_->flux.said() +
+           (world_->running ? world_->running->said() : "");
   }
 
  private:
@@ -179,7 +183,7 @@ TEST_F(Flux, LongInstallsTheOperatorFirstAndIsReadyOnlyWhenTheWorkIsDone) {
   api().remove(resource);
   ASSERT_TRUE(rig::wait_until([&] { return !api().exists(resource); }, kSoon));
 
-  commit(std::string(kManual) + kVerySlowly);
+  commit(std::string(kManual) + kSlowly);
   ASSERT_NO_FATAL_FAILURE(apply_manifest());
   ASSERT_TRUE(rig::wait_until([&] { return api().exists(kDeployment); }, kSoon)) << told();
   EXPECT_TRUE(api().exists(resource));
@@ -187,10 +191,13 @@ TEST_F(Flux, LongInstallsTheOperatorFirstAndIsReadyOnlyWhenTheWorkIsDone) {
   EXPECT_FALSE(api().exists(path()));
 
   let_the_operator_be_available();
+  ASSERT_TRUE(rig::wait_until([&] { return shop("Healthy", "status") == "Unknown"; }, kSoon)) << told();
+  EXPECT_EQ(condition(flux_path(kOperatorPart), "Ready", "status"), "True");
+  // Nobody looked at the object yet: that is not done. Flux asks each 5 s.
+  EXPECT_FALSE(shop_becomes("True", rig::Milliseconds(7000))) << told();
   start_operator();
   ASSERT_TRUE(reaches("AwaitingApproval", kSoon)) << told();
-  EXPECT_EQ(condition(flux_path(kOperatorPart), "Ready", "status"), "True");
-  EXPECT_EQ(shop(), "Unknown");
+  EXPECT_EQ(shop(), "Unknown") << told();
   EXPECT_THAT(shop("Reconciling", "message"), HasSubstr("Running health checks"));
 
   const auto approved = type({"approve", "balance"});
@@ -204,7 +211,8 @@ TEST_F(Flux, LongInstallsTheOperatorFirstAndIsReadyOnlyWhenTheWorkIsDone) {
 
 TEST_F(Flux, LongDoesNothingWithWhatIsDoneHoweverOftenItIsReconciled) {
   begin();
-  ASSERT_NO_FATAL_FAILURE(install(kAtOnce));
+  // With little data the measured layout is some percent off the planned one.
+  ASSERT_NO_FATAL_FAILURE(install(kAtOnce, "type: Balance\nbalance: {tolerancePercent: 20}"));
   ASSERT_TRUE(reaches("Succeeded")) << told();
   ASSERT_TRUE(shop_becomes("True")) << told();
   const auto owners = world().cluster.owners();
@@ -216,6 +224,7 @@ TEST_F(Flux, LongDoesNothingWithWhatIsDoneHoweverOftenItIsReconciled) {
   const auto uid = api().field(path(), "/metadata/uid");
   api().remove(path());
   ASSERT_TRUE(rig::wait_until([&] { return !api().exists(path()); }, kSoon)) << told();
+  api().remove(rig::core_path("shop", "configmaps", "balance-rebalance"));  // what garbage collection does
   ask_for(kShopPart);
   EXPECT_TRUE(reaches("Succeeded", kSoon)) << told();
   EXPECT_NE(api().field(path(), "/metadata/uid"), uid);
@@ -240,18 +249,18 @@ TEST_F(Flux, LongIsNotReadyForWhatIsRefusedAndNamesIt) {
 
 TEST_F(Flux, LongActsOnACommitInTheMiddleOfAHealthCheckWhereItsGateIsOn) {
   begin(kCommitsActAtOnce);
-  ASSERT_NO_FATAL_FAILURE(install(std::string(kManual) + kVerySlowly));
+  ASSERT_NO_FATAL_FAILURE(install(std::string(kManual) + kSlowly));
   ASSERT_TRUE(reaches("AwaitingApproval", kSoon)) << told();
   const std::string hash = api().field(path(), "/status/plan/hash").value_or("");
   const std::string approved = "approval: {mode: Manual, planHash: " + hash + "}\n";
-  push(approved + kVerySlowly);
+  push(approved + kSlowly);
   ASSERT_TRUE(wait_for_open_slot(world().cluster)) << told();
   EXPECT_EQ(api().field(path(), "/status/plan/approvedHash"), hash);
 
-  push(approved + kVerySlowly + "execution: Paused\n");
+  push(approved + kSlowly + "execution: Paused\n");
   ASSERT_TRUE(reaches("Paused", kSoon)) << told();
   EXPECT_EQ(shop(), "Unknown");
-  const std::string last = push(approved);
+  const std::string last = push(approved + kSlowly);
   ASSERT_TRUE(reaches("Succeeded")) << told();
   EXPECT_TRUE(shop_becomes("True")) << told();
   EXPECT_THAT(shop("Ready", "message"), HasSubstr(last));
