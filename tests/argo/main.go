@@ -1,5 +1,5 @@
 // argo-lua SETTINGS OBJECT [ACTION]: what Argo CD's own code makes of an object (YAML) with the settings of a ConfigMap
-// argocd-cm: prints its health and the actions that it offers, or what ACTION turns it into, as JSON.
+// argocd-cm: prints its health and the actions that it offers, or what ACTION turns it into, as JSON. Nothing to do: ends.
 package main
 
 import (
@@ -53,6 +53,9 @@ func act(vm lua.VM, object *unstructured.Unstructured, name string) any {
 }
 
 func main() {
+	if len(os.Args) < 3 {
+		return
+	}
 	vm := machine(os.Args[1])
 	object := &unstructured.Unstructured{}
 	read(os.Args[2], &object.Object)

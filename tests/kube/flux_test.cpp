@@ -207,6 +207,12 @@ TEST_F(Flux, LongInstallsTheOperatorFirstAndIsReadyOnlyWhenTheWorkIsDone) {
   EXPECT_TRUE(shop_becomes("True")) << told();
   EXPECT_GT(world().cluster.slots_of(3), 3000);
   expect_clean(world().cluster);
+
+  api().remove(flux_path(kOperatorPart));
+  ASSERT_TRUE(rig::wait_until([&] { return !api().exists(kDeployment); }, kSoon)) << told();
+  ASSERT_TRUE(rig::wait_until([&] { return !api().exists(flux_path(kOperatorPart)); }, kSoon));
+  EXPECT_EQ(api().field(resource, "/metadata/deletionTimestamp"), std::nullopt);
+  EXPECT_TRUE(api().exists(path()));
 }
 
 TEST_F(Flux, LongDoesNothingWithWhatIsDoneHoweverOftenItIsReconciled) {
