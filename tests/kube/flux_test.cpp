@@ -211,6 +211,7 @@ TEST_F(Flux, LongInstallsTheOperatorFirstAndIsReadyOnlyWhenTheWorkIsDone) {
   api().remove(flux_path(kOperatorPart));
   ASSERT_TRUE(rig::wait_until([&] { return !api().exists(kDeployment); }, kSoon)) << told();
   ASSERT_TRUE(rig::wait_until([&] { return !api().exists(flux_path(kOperatorPart)); }, kSoon));
+  EXPECT_TRUE(api().exists(resource));
   EXPECT_EQ(api().field(resource, "/metadata/deletionTimestamp"), std::nullopt);
   EXPECT_TRUE(api().exists(path()));
 }
