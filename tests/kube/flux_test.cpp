@@ -13,7 +13,6 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::json;
 using testing::HasSubstr;
-using testing::Not;
 
 constexpr const char* kOperatorSpace = "redis-rebalance-system";
 constexpr const char* kDeployment =
@@ -82,6 +81,7 @@ class Flux : public testing::Test {
     std::string manifest = rig::read_file(source / "gitops/flux/operator.yaml");
     for (const char* name : {"redis-rebalance", "shop"})
       replace(manifest, "https://git.example.org/" + std::string(name) + ".git", world_->git.url(name));
+    if (!keeps_what_kubectl_set_) replace(manifest, "ssa: Merge", "ssa: Override");  // Flux's default
     const auto done = world_->plane.kubectl({"apply", "-f", "-"}, manifest);
     ASSERT_EQ(done.exit_code, 0) << done.err;
   }
@@ -128,6 +128,25 @@ class Flux : public testing::Test {
     return hash;
   }
 
+  void pause_by_kubectl() {
+    const auto done = world_->plane.kubectl({"patch", "rrb", "balance", "--namespace", "shop", "--type",
+                                             "merge", "--patch", R"({"spec": {"execution": "Paused"}})"});
+    EXPECT_EQ(done.exit_code, 0) << done.err;
+  }
+  // In the middle of a move a person pauses it; then a commit about something else is applied.
+  template <typename Pause>
+  void pause_and_push(Pause pause) {
+    begin(kCommitsActAtOnce);
+    ASSERT_NO_FATAL_FAILURE(install(std::string(kAtOnce) + kVerySlowly));
+    ASSERT_TRUE(wait_for_open_slot(world_->cluster)) << told();
+    pause();
+    ASSERT_TRUE(reaches("Paused", kSoon)) << told();
+    push(std::string(kAtOnce) + "batch: {maxBytesPerSecond: 81Ki}\n");
+    ASSERT_TRUE(rig::wait_until(
+        [&] { return api().field(path(), "/spec/batch/maxBytesPerSecond") == "81Ki"; }, kSoon))
+        << told();
+  }
+
   std::string condition(const std::string& path, const std::string& type, const std::string& what) {
     const auto answer = api().send("GET", path);
     if (!answer.ok()) return {};
@@ -170,6 +189,8 @@ class Flux : public testing::Test {
     return status_of(flux_path(kShopPart)) + status_of(path()) + world_->flux.said() +
            (world_->running ? world_->running->said() : "");
   }
+
+  bool keeps_what_kubectl_set_ = true;
 
  private:
   std::unique_ptr<World> world_;
@@ -289,19 +310,22 @@ TEST_F(Flux, LongLooksAtACommitOnlyAfterTheHealthCheckWhereItsGateIsOff) {
       << told();
 }
 
-// Flux by itself takes back what was set by kubectl.
+// The annotation of the manifest; Flux by itself takes back what was set by kubectl.
 TEST_F(Flux, LongLeavesAPauseByKubectlAlone) {
-  begin(kCommitsActAtOnce);
-  ASSERT_NO_FATAL_FAILURE(install(std::string(kAtOnce) + kVerySlowly));
-  ASSERT_TRUE(wait_for_open_slot(world().cluster)) << told();
-  const auto done = world().plane.kubectl({"patch", "rrb", "balance", "--namespace", "shop", "--type",
-                                           "merge", "--patch", R"({"spec": {"execution": "Paused"}})"});
-  ASSERT_EQ(done.exit_code, 0) << done.err;
-  ASSERT_TRUE(reaches("Paused", kSoon)) << told();
-  push(std::string(kAtOnce) + "batch: {maxBytesPerSecond: 81Ki}\n");
-  EXPECT_TRUE(
-      rig::wait_until([&] { return api().field(path(), "/spec/batch/maxBytesPerSecond") == "81Ki"; }, kSoon))
-      << told();
+  pause_and_push([&] { pause_by_kubectl(); });
+  EXPECT_EQ(api().field(path(), "/spec/execution"), "Paused");
+  EXPECT_EQ(state(), "Paused");
+}
+
+TEST_F(Flux, LongTakesAPauseByKubectlBackWithoutTheAnnotation) {
+  keeps_what_kubectl_set_ = false;
+  pause_and_push([&] { pause_by_kubectl(); });
+  EXPECT_EQ(api().field(path(), "/spec/execution"), "Run");
+}
+
+TEST_F(Flux, LongLeavesAPauseByTheProgramAloneWithoutTheAnnotation) {
+  keeps_what_kubectl_set_ = false;
+  pause_and_push([&] { EXPECT_EQ(type({"pause", "balance"}).exit_code, kDone); });
   EXPECT_EQ(api().field(path(), "/spec/execution"), "Paused");
   EXPECT_EQ(state(), "Paused");
 }
