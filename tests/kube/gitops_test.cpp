@@ -1,9 +1,13 @@
-// What Argo CD would make of a RedisRebalance: the Lua of gitops/argo-cd, by its own test data.
+// What Argo CD would make of a RedisRebalance: the Lua of gitops/argo-cd, by its own test data; and what Argo
+// CD's own code makes of it with the ConfigMap that people merge (tests/argo).
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "codec/yaml.h"
+#include "rig/control_plane.h"
 #include "rig/process.h"
 #include "rig/temp_folder.h"
 
@@ -97,6 +101,70 @@ TEST(ArgoCd, ChangesWithAnActionTheSpecAndNothingElse) {
     EXPECT_EQ(lua(lua_of(script, test.text_at({"inputPath"})) + "print(show(result))"),
               shown(parsed(kFolder / test.text_at({"expectedOutputPath"}))))
         << script;
+  }
+}
+
+// The program of tests/argo on the module of Argo CD, which scripts/kube-tools builds only when asked.
+class ArgoCdItself : public testing::Test {
+ protected:
+  void SetUp() override {
+    try {
+      program_ = rig::kube_tool("argo-lua");
+    } catch (const std::runtime_error& missing) {
+      GTEST_SKIP() << "not run: " << missing.what();
+    }
+  }
+  YamlNode said_of(const std::string& input, const std::string& action = "") const {
+    std::vector<std::string> words = {program_, kSettings, kFolder / input};
+    if (!action.empty()) words.push_back(action);
+    const auto done = rig::run(words);
+    EXPECT_EQ(done.exit_code, 0) << input << ": " << done.err;
+    const auto documents = parse_yaml(done.out, input);
+    return documents && documents->size() == 1 ? documents->front() : YamlNode{};
+  }
+
+ private:
+  const fs::path kSettings = fs::path(SOURCE_FOLDER) / "gitops/argo-cd/argocd-cm.yaml";
+  fs::path program_;
+};
+
+TEST_F(ArgoCdItself, LongTellsTheSameHealth) {
+  const YamlNode tests = parsed(kFolder / "health_test.yaml");
+  for (const auto& test : tests.find("tests")->items) {
+    const std::string input = test.text_at({"inputPath"});
+    const YamlNode said = said_of(input);
+    for (const char* what : {"status", "message"})
+      EXPECT_EQ(said.text_at({"health", what}), test.text_at({"healthStatus", what})) << input;
+  }
+}
+
+TEST_F(ArgoCdItself, LongOffersTheSameActions) {
+  const YamlNode tests = parsed(kFolder / "actions/action_test.yaml");
+  for (const auto& test : tests.find("discoveryTests")->items) {
+    const std::string input = test.text_at({"inputPath"});
+    const YamlNode said = said_of(input);
+    ASSERT_NE(said.find("actions"), nullptr) << input;
+    EXPECT_EQ(said.find("actions")->items.size(), test.find("result")->items.size()) << input;
+    for (const auto& action : test.find("result")->items) {
+      const std::string name = action.text_at({"name"});
+      const auto& offered = said.find("actions")->items;
+      const auto found =
+          std::ranges::find_if(offered, [&](const auto& each) { return each.text_at({"name"}) == name; });
+      ASSERT_NE(found, offered.end()) << name << " of " << input;
+      // What is false is left out.
+      EXPECT_EQ(found->find("disabled") != nullptr, action.text_at({"disabled"}) == "true")
+          << name << " of " << input;
+    }
+  }
+}
+
+TEST_F(ArgoCdItself, LongChangesTheSame) {
+  const YamlNode tests = parsed(kFolder / "actions/action_test.yaml");
+  for (const auto& test : tests.find("actionTests")->items) {
+    const std::string action = test.text_at({"action"});
+    EXPECT_EQ(shown(said_of(test.text_at({"inputPath"}), action)),
+              shown(parsed(kFolder / test.text_at({"expectedOutputPath"}))))
+        << action;
   }
 }
 

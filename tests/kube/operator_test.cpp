@@ -24,6 +24,12 @@ TEST_F(Operator, WhatIsAppliedIsPlannedMovedAndDone) {
   expect_clean(cluster_);
 }
 
+// By kstatus, which Flux waits with, an object without a status is as it should be.
+TEST_F(Operator, WhatNobodyLookedAtYetDoesNotPassForDone) {
+  apply();
+  EXPECT_EQ(api_.field(path(), "/status/observedGeneration"), "-1");
+}
+
 TEST_F(Operator, WhatNeedsApprovalWaitsForItsHashAndThatVeryPlanIsExecuted) {
   const auto running = start();
   apply_named("rebalance", "type: Balance", "approval: {mode: Manual}\n");

@@ -15,7 +15,7 @@ local function health(status, message)
   return { status = status, message = message or "" }
 end
 
-if obj.status == nil or obj.status.observedGeneration == nil then
+if obj.status == nil or obj.status.observedGeneration == nil or obj.status.observedGeneration < 0 then
   return health("Progressing", "Waiting for the operator to look at it")
 end
 if obj.metadata.generation ~= nil and obj.status.observedGeneration ~= obj.metadata.generation then

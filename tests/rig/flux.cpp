@@ -1,0 +1,67 @@
+#include "rig/flux.h"
+
+#include <algorithm>
+#include <stdexcept>
+
+namespace rig {
+namespace {
+
+constexpr const char* kSources = "source-controller";
+constexpr const char* kKustomizations = "kustomize-controller";
+
+std::string loopback(int port) { return "127.0.0.1:" + std::to_string(port); }
+
+}  // namespace
+
+bool has_flux() {
+  try {
+    return std::ranges::all_of(std::vector<std::string>{kSources, kKustomizations}, [](const auto& name) {
+      return !kube_tool(name).empty() && !kube_tool(name + ".crds.yaml").empty();
+    });
+  } catch (const std::runtime_error&) {
+    return false;
+  }
+}
+
+Flux::Flux(ControlPlane& plane, const GitServer& git, const FluxOptions& options) {
+  install(plane, kSources);
+  install(plane, kKustomizations);
+  const std::string storage = loopback(free_port());
+  sources_ = start(plane, git, kSources,
+                   {"--storage-path=" + (folder_.path() / "storage").string(), "--storage-addr=" + storage,
+                    "--storage-adv-addr=" + storage});
+  const std::string gates = options.feature_gates;
+  kustomizations_ = start(
+      plane, git, kKustomizations,
+      gates.empty() ? std::vector<std::string>{} : std::vector<std::string>{"--feature-gates=" + gates});
+}
+
+void Flux::install(const ControlPlane& plane, const std::string& controller) const {
+  const Finished done = plane.kubectl({"apply", "--server-side", "-f", kube_tool(controller + ".crds.yaml")});
+  if (done.exit_code != 0) throw std::runtime_error("Flux's resources: " + done.err);
+  const Finished served = plane.kubectl(
+      {"wait", "--for=condition=Established", "--timeout=60s", "-f", kube_tool(controller + ".crds.yaml")});
+  if (served.exit_code != 0) throw std::runtime_error("Flux's resources: " + served.err);
+}
+
+std::unique_ptr<Process> Flux::start(const ControlPlane& plane, const GitServer& git,
+                                     const std::string& controller, std::vector<std::string> more) const {
+  const auto temporary = folder_.path() / (controller + ".tmp");
+  std::filesystem::create_directories(temporary);
+  std::filesystem::create_directories(folder_.path() / "storage");
+  more.insert(more.begin(),
+              {kube_tool(controller), "--metrics-addr=0", "--health-addr=" + loopback(free_port()),
+               "--requeue-dependency=1s", "--log-encoding=console"});
+  return std::make_unique<Process>(more, ProcessOptions{.output = folder_.path() / (controller + ".log"),
+                                                        .environment = {{"KUBECONFIG", plane.kubeconfig()},
+                                                                        {"RUNTIME_NAMESPACE", "flux-system"},
+                                                                        {"SSL_CERT_FILE", git.ca()},
+                                                                        {"TMPDIR", temporary}}});
+}
+
+std::string Flux::said() const {
+  const std::string text = read_file(folder_.path() / (std::string(kKustomizations) + ".log"));
+  return text.substr(text.size() - std::min<std::size_t>(text.size(), 3000));
+}
+
+}  // namespace rig

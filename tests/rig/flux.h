@@ -1,0 +1,36 @@
+// The real controllers of Flux beside a control plane: source-controller and kustomize-controller, as
+// processes.
+#pragma once
+
+#include <memory>
+
+#include "rig/control_plane.h"
+#include "rig/git_server.h"
+
+namespace rig {
+
+// Whether scripts/kube-tools got both; what it says where it did not.
+bool has_flux();
+
+struct FluxOptions {
+  std::string feature_gates;  // of kustomize-controller: NAME=true
+};
+
+// Installs Flux's resources and starts both with the administrator's rights, as Flux's own installation has
+// them. What fails is asked again each second, where they would wait for half a minute.
+class Flux {
+ public:
+  Flux(ControlPlane& plane, const GitServer& git, const FluxOptions& options = {});
+
+  std::string said() const;  // by kustomize-controller, the end of it
+
+ private:
+  void install(const ControlPlane& plane, const std::string& controller) const;
+  std::unique_ptr<Process> start(const ControlPlane& plane, const GitServer& git,
+                                 const std::string& controller, std::vector<std::string> more) const;
+
+  TempFolder folder_;
+  std::unique_ptr<Process> sources_, kustomizations_;
+};
+
+}  // namespace rig
