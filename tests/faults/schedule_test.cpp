@@ -184,13 +184,13 @@ struct Trials {
 };
 void PrintTo(const Trials& trials, std::ostream* out) { *out << trials.engine << trials.first; }
 
-std::vector<Trials> trials(unsigned first, unsigned last, unsigned each, bool between) {
+std::vector<Trials> trials() {
+  constexpr unsigned kSeeds = 200, kEach = 10;
   std::vector<Trials> all;
   for (const std::string engine : {"KeyByKey", "Atomic", "LiveCopy"}) {
-    auto versions = versions_of(engine);
-    if (!between) std::erase_if(versions, [](const auto& v) { return v.name == "r62" || v.name == "r80"; });
-    for (unsigned seed = first; seed <= last && !versions.empty(); seed += each)
-      all.push_back({engine, versions[seed / each % versions.size()].name, seed, seed + each - 1});
+    const auto versions = versions_of(engine);
+    for (unsigned seed = 1; seed <= kSeeds && !versions.empty(); seed += kEach)
+      all.push_back({engine, versions[seed / kEach % versions.size()].name, seed, seed + kEach - 1});
   }
   return all;
 }
@@ -199,7 +199,7 @@ std::string name_of(const testing::TestParamInfo<Trials>& test) {
   return test.param.engine + std::to_string(test.param.first) + test.param.version;
 }
 
-class ManyFaults : public testing::TestWithParam<Trials> {
+class LongManyFaults : public testing::TestWithParam<Trials> {
  protected:
   static void run() {
     const auto& trials = GetParam();
@@ -210,10 +210,7 @@ class ManyFaults : public testing::TestWithParam<Trials> {
     }
   }
 };
-class LongManyFaults : public ManyFaults {};
-INSTANTIATE_TEST_SUITE_P(Faults, ManyFaults, testing::ValuesIn(trials(1, 20, 1, false)), name_of);
-INSTANTIATE_TEST_SUITE_P(LongFaults, LongManyFaults, testing::ValuesIn(trials(21, 200, 10, true)), name_of);
-TEST_P(ManyFaults, EndWithEverythingInItsPlace) { run(); }
+INSTANTIATE_TEST_SUITE_P(LongFaults, LongManyFaults, testing::ValuesIn(trials()), name_of);
 TEST_P(LongManyFaults, EndWithEverythingInItsPlace) { run(); }
 
 }  // namespace
