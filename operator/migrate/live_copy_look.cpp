@@ -41,6 +41,7 @@ Step LiveCopy::got_ids(const Answer& answer) {
   const auto source = std::to_string(answer.replies[0].integer);
   const auto target = std::to_string(answer.beside[0][0].integer);
   Ask fence{Side::kSource, ends_of(source_ids_, source)};
+  fence.writes = true;  // one whose claim is lost ends no connection any more
   fence.beside.push_back({Side::kTarget, Channel::kData, ends_of(target_ids_, target)});
   source_ids_.insert(source);  // those of before stay: this fence may be lost as well
   target_ids_.insert(target);

@@ -35,7 +35,7 @@ bool copies_live(const rig::ServerVersion& version) {
 
 std::vector<Row> contestants(const rig::ServerVersion& version) {
   const std::string alone = kAlone, one_pair = "batch: {parallelPairs: 1}\n";
-  const bool live = copies_live(version), by_itself = live && version.name != "r62";
+  const bool live = copies_live(version);
   const auto redis_cli = [](const char* name, const char* settings, std::vector<std::string> words) {
     return Row{{name, settings, false, "", "", 1, 1, std::move(words)}, {}};
   };
@@ -47,7 +47,7 @@ std::vector<Row> contestants(const rig::ServerVersion& version) {
       redis_cli("redis-cli", "--cluster-use-empty-masters --cluster-yes (pipeline 10, its default)", {}),
       redis_cli("redis-cli pipeline 100", "--cluster-use-empty-masters --cluster-yes --cluster-pipeline 100",
                 {"--cluster-pipeline", "100"}),
-      ours("default spec", "engine Auto", alone, by_itself ? kLiveGentle : 1, kLiveWait),
+      ours("default spec", "engine Auto", alone, 1, kLiveWait),
       ours("key by key", "engine KeyByKey", alone + "engine: KeyByKey\n", 1, kLiveWait),
       ours("key by key, one pair", "engine KeyByKey, batch.parallelPairs 1",
            alone + "engine: KeyByKey\n" + one_pair, kKeyByKeyWanted, 1)};

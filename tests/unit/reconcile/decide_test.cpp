@@ -231,19 +231,15 @@ TEST(Decide, AtMostTwoSourcesMoveIntoOneTarget) {
   EXPECT_EQ(count<StartBatch>(drive.last), 2);
 }
 
-// The fastest for who asks for it, else what clients feel least.
-TEST(Decide, LiveCopyIntoOneTargetIsFromOneSourceUnlessItIsAskedFor) {
-  for (const auto& [asked, pairs] :
-       {std::pair(EngineChoice::kAuto, 1), std::pair(EngineChoice::kLiveCopy, 3)}) {
-    Drive drive;
-    drive.resource.spec.engine = asked;
-    drive.scene.world.nodes = {primary(0, "0-5460"), primary(1, "5461-10922"), primary(2, "10923-16383"),
-                               primary(3, "")};
-    for (auto& node : drive.scene.world.nodes) node.version = {ServerKind::kRedis, 7, 0, 15};
-    drive.until(State::kRebalancing);
-    drive.once();
-    EXPECT_EQ(count<StartBatch>(drive.last), pairs);
-  }
+TEST(Decide, LiveCopyIntoOneTargetIsFromThreeSourcesAtOnce) {
+  Drive drive;
+  drive.resource.spec.engine = EngineChoice::kLiveCopy;
+  drive.scene.world.nodes = {primary(0, "0-5460"), primary(1, "5461-10922"), primary(2, "10923-16383"),
+                             primary(3, "")};
+  for (auto& node : drive.scene.world.nodes) node.version = {ServerKind::kRedis, 7, 0, 15};
+  drive.until(State::kRebalancing);
+  drive.once();
+  EXPECT_EQ(count<StartBatch>(drive.last), 3);
 }
 
 TEST(Decide, APauseStopsWhatRunsClosesWhatIsOpenAndGoesOnWithTheSamePlan) {
