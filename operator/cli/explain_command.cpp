@@ -12,9 +12,9 @@
 #include "cli/pod_findings.h"
 #include "cli/subject.h"
 #include "codec/record_codec.h"
-#include "codec/stored_objects.h"
 #include "control/plan_record.h"
 #include "control/rebalance_object.h"
+#include "control/run.h"
 #include "kube/config_map_documents.h"
 #include "plan/explain.h"
 #include "plan/planner.h"
@@ -33,9 +33,7 @@ Decision foreseen(RedisRebalance resource, const World& world) {
   scene.now = BootClock::now();
   scene.wall = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
   scene.wall_time = rfc3339(scene.wall);
-  for (const auto& window : resource.spec.windows) {
-    if (auto zone = TimeZone::load(window.time_zone)) scene.zones.emplace(window.time_zone, *std::move(zone));
-  }
+  scene.zones = zones_of(resource.spec.windows);
   Notebook notebook;
   notebook.waiting_since = scene.now - std::chrono::hours(1);
   return decide(resource, {}, notebook, scene);
@@ -96,7 +94,7 @@ Result<Explained> from_cluster(const Options& options) {
   TRY(stored, decode_stored_rebalance(object.dump()));
   auto kept = kept_plan(place, stored);
   if (!kept && options.slot) return std::unexpected(kept.error());  // a slot has no other source
-  TRY(facts, explained_by(object, kept ? *kept : std::nullopt));
+  TRY(facts, explained_by(object, stored, kept ? *kept : std::nullopt));
   if (!kept) facts.plan.notes.push_back("the batches of its plan cannot be read: " + kept.error().message);
   return std::move(facts);
 }

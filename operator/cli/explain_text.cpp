@@ -7,7 +7,6 @@
 
 #include "api/conditions.h"
 #include "cli/plan_text.h"
-#include "codec/stored_objects.h"
 #include "control/run.h"
 #include "plan/explain.h"
 #include "reconcile/decide.h"
@@ -121,8 +120,8 @@ std::vector<NodeForecast> unplanned(const World& world, const HeadroomSpec& room
   return nodes;
 }
 
-Result<Explained> explained_by(const json& object, const std::optional<Plan>& kept) {
-  TRY(stored, decode_stored_rebalance(object.dump()));
+Result<Explained> explained_by(const json& object, const StoredRebalance& stored,
+                               const std::optional<Plan>& kept) {
   Explained facts;
   facts.status = stored.status.status;
   if (stored.resource) facts.spec = stored.resource->spec;

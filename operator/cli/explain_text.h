@@ -10,6 +10,7 @@
 #include "api/spec.h"
 #include "api/status.h"
 #include "cli/table.h"
+#include "codec/stored_objects.h"
 #include "model/world.h"
 
 namespace rebalance {
@@ -27,9 +28,10 @@ struct Explained {
 // The nodes of a plan that was not made: what is known of their memory.
 std::vector<NodeForecast> unplanned(const World& world, const HeadroomSpec& room);
 
-// From an object as the API server sends it, and the plan that its ConfigMap keeps, if it does. The world
-// then holds names, memory and limits only. kInvalidInput: it cannot be read.
-Result<Explained> explained_by(const nlohmann::json& object, const std::optional<Plan>& kept);
+// From an object as the API server sends it, the same decoded, and the plan that its ConfigMap keeps, if it
+// does. The world then holds names, memory and limits only. kInvalidInput: it cannot be read.
+Result<Explained> explained_by(const nlohmann::json& object, const StoredRebalance& stored,
+                               const std::optional<Plan>& kept);
 
 struct Question {
   std::optional<int> slot;

@@ -90,9 +90,7 @@ Controller::Controller(RedisRebalance resource, Observer observer, DocumentStore
       log_(documents),
       executor_(gate_, *journal_, bell_) {
   status_.execution_started = options_.execution_started;
-  for (const auto& window : resource_.spec.windows) {
-    if (auto zone = TimeZone::load(window.time_zone)) zones_.emplace(window.time_zone, *std::move(zone));
-  }
+  zones_ = zones_of(resource_.spec.windows);
   if (!options_.plan_hash.empty()) resource_.spec.approval.plan_hash = options_.plan_hash;
 }
 

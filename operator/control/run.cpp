@@ -57,6 +57,14 @@ int exit_code(State state, const std::string& reason) {
   }
 }
 
+TimeZones zones_of(const std::vector<Window>& windows) {
+  TimeZones zones;
+  for (const auto& window : windows) {
+    if (auto zone = TimeZone::load(window.time_zone)) zones.emplace(window.time_zone, *std::move(zone));
+  }
+  return zones;
+}
+
 Result<Survey> survey(ObjectStore& store) {
   TRY(objects, store.load());
   Survey survey;

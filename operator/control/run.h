@@ -7,6 +7,7 @@
 
 #include "control/report.h"
 #include "kube/object_store.h"
+#include "reconcile/windows.h"
 
 namespace rebalance {
 
@@ -41,6 +42,9 @@ struct Survey {
   World world;  // with sizes, findings of the cluster and of the pods
 };
 Result<Survey> survey(ObjectStore& store);
+
+// The time zones of windows, as far as the database knows them.
+TimeZones zones_of(const std::vector<Window>& windows);
 
 // Keeps a plan in the state folder, so that `run --plan-hash` executes that very plan. `state_folder` empty:
 // the default one of this resource, under XDG_STATE_HOME.

@@ -74,9 +74,7 @@ Step LiveCopy::subscribed(const Replies& replies) {
 
 Step LiveCopy::tracked(const Answer& answer) {
   for (const auto* reply : {&answer.replies[1], &answer.beside.front().front()}) {
-    if (!reply->is_error()) continue;
-    const bool subscriber_lost = reply->text.find("redirect to does not exist") != std::string::npos;
-    return subscriber_lost ? retry(reply->text) : troubled("CLIENT TRACKING", reply->text);
+    if (reply->is_error()) return troubled("CLIENT TRACKING", reply->text);
   }
   source_ids_.insert(std::to_string(answer.beside[0][0].integer));
   changes_.clear();

@@ -20,10 +20,6 @@ constexpr Version kFirstValkey{ServerKind::kValkey, 9, 0, 0};
 // it: CLUSTER SETSLOT within a transaction ends 8.1.1 as soon as it has a replica.
 constexpr std::array<std::pair<int, int>, 3> kLiveRedis{{{6, 2}, {7, 0}, {8, 0}}};
 
-// Those of them where Auto takes it. 7.0 and 8.0 are fast and gentle enough (docs/benchmarks.md), and wait
-// for what docs/live-copy.md says of failovers, and for the tests in a cluster to pass with it.
-constexpr std::array<std::pair<int, int>, 0> kAutoLiveRedis{};
-
 bool is_redis(const WorldNode& node) { return node.version.kind == ServerKind::kRedis; }
 
 bool moves_atomically(const WorldNode& node, bool accept_unsafe) {
@@ -71,11 +67,6 @@ bool copies_live(const WorldNode& node) {
   return is_redis(node) && std::ranges::find(kLiveRedis, minor) != kLiveRedis.end();
 }
 
-bool auto_copies_live(const WorldNode& node) {
-  return std::ranges::find(kAutoLiveRedis, std::pair{node.version.major, node.version.minor}) !=
-         kAutoLiveRedis.end();
-}
-
 std::string live_versions() {
   std::vector<std::string> names;
   for (const auto& [major, minor] : kLiveRedis) names.push_back(fmt::format("{}.{}", major, minor));
@@ -104,31 +95,25 @@ std::optional<Obstacle> live_obstacle(const WorldNode& source, const WorldNode& 
 
 }  // namespace
 
-// The best that both ends can have, or the one that is asked for where they can; what a better one lacks.
+// Auto does not take live copy by itself yet: whoever wants it asks for it, and is told where it can be had.
 PairEngine choose_engine(const WorldNode& source, const WorldNode& target, const RebalanceSpec& spec) {
   PairEngine pair{source.id, target.id, Engine::kKeyByKey, "engine KeyByKey is asked for", ""};
   if (spec.engine == EngineChoice::kKeyByKey) return pair;
-  const bool asked = spec.engine == EngineChoice::kLiveCopy;
-  auto against_atomic = obstacle(source, target, spec);
-  if (!asked && !against_atomic) {
-    pair.engine = is_redis(source) ? Engine::kAtomicRedis : Engine::kAtomicValkey;
-    pair.why = fmt::format("both ends are {} or newer: slots change hands in one go", sound(source).text());
+  const bool live = spec.engine == EngineChoice::kLiveCopy;
+  auto against = live ? live_obstacle(source, target) : obstacle(source, target, spec);
+  if (against) {
+    pair.why = std::move(against->why);
+    pair.lacking = std::move(against->lacking);
+    if (!live && !live_obstacle(source, target)) pair.lacking += ", or ask for engine LiveCopy";
     return pair;
   }
-  auto against_live = live_obstacle(source, target);
-  const bool by_itself =
-      spec.engine == EngineChoice::kAuto && auto_copies_live(source) && auto_copies_live(target);
-  const bool live = !against_live && (asked || by_itself);
-  if (live) pair.engine = Engine::kLiveCopy;
-  if (asked && live) {
+  if (live) {
+    pair.engine = Engine::kLiveCopy;
     pair.why = "it is asked for: copies first, then a hand-over that the source itself fences";
     return pair;
   }
-  auto& against = asked ? *against_live : *against_atomic;
-  pair.why = std::move(against.why);
-  pair.lacking = std::move(against.lacking);
-  if (live) pair.why += ": copies first, then a hand-over that the source itself fences";
-  if (!live && !against_live) pair.lacking += ", or ask for engine LiveCopy";
+  pair.engine = is_redis(source) ? Engine::kAtomicRedis : Engine::kAtomicValkey;
+  pair.why = fmt::format("both ends are {} or newer: slots change hands in one go", sound(source).text());
   return pair;
 }
 

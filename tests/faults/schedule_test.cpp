@@ -7,27 +7,16 @@
 #include <csignal>
 #include <random>
 
+#include "faults/durable.h"
 #include "servers/cli_rig.h"
-#include "servers/run_rig.h"
 
 namespace rebalance {
 namespace {
 
 rig::ClusterOptions with_replicas() {
-  rig::ClusterOptions options;
+  auto options = durable();
   options.replicas = 1;
-  options.server.aof = true;
-  options.server.config = {"appendfsync always"};
   return options;
-}
-
-// A stream out of an append-only file is dumped differently: of streams only their being there is compared.
-rig::ClusterDigest digest_of(const rig::TestCluster& cluster) {
-  auto digest = digest_without(cluster.seed(), "writer:");
-  for (auto& [name, key] : digest.keys) {
-    if (key.type == "stream") key.content = 0;
-  }
-  return digest;
 }
 
 class Schedule {
@@ -43,7 +32,7 @@ class Schedule {
                                    .deletes = engine != "LiveCopy",
                                    .timeout = rig::Milliseconds(3000)}),
         work_(*cluster_, std::string(kAtOnce) + "safety: {persistence: Ignore}\n") {
-    work_.aim("type: Balance", "engine: " + engine + "\nbatch: {maxSlots: 200, maxBytesPerSecond: 200Ki}\n");
+    work_.aim("type: Balance", engine_ + "batch: {maxSlots: 200, maxBytesPerSecond: 200Ki}\n");
   }
 
   void run() {

@@ -1,28 +1,11 @@
 // kill -9 of a server while one of its slots is open; it comes back with its append-only file.
+#include "faults/durable.h"
 #include "servers/cli_rig.h"
-#include "servers/run_rig.h"
 
 namespace rebalance {
 namespace {
 
 using testing::HasSubstr;
-
-rig::ClusterOptions durable() {
-  rig::ClusterOptions options;
-  options.server.aof = true;
-  options.server.config = {"appendfsync always"};
-  return options;
-}
-
-// A stream that comes back from an append-only file is dumped differently (the times of its consumers are
-// new): of streams only their being there is compared here.
-rig::ClusterDigest digest_of(const rig::TestCluster& cluster) {
-  auto digest = digest_without(cluster.seed(), "writer:");
-  for (auto& [name, key] : digest.keys) {
-    if (key.type == "stream") key.content = 0;
-  }
-  return digest;
-}
 
 struct Victim {
   const char* name;

@@ -60,9 +60,14 @@ Plan kept() {
   return plan;
 }
 
+Result<Explained> explained(const json& object, const std::optional<Plan>& plan) {
+  TRY(stored, decode_stored_rebalance(object.dump()));
+  return explained_by(object, stored, plan);
+}
+
 std::string told(const json& object, const Question& question = {},
                  const std::optional<Plan>& plan = kept()) {
-  const auto facts = explained_by(object, plan);
+  const auto facts = explained(object, plan);
   if (!facts) return facts.error().message;
   const auto text = explain_text(*facts, question);
   return text ? *text : text.error().message;
@@ -113,7 +118,7 @@ TEST(ExplainText, ARefusalSaysOnceWhatIsShortAndEachWayOut) {
 }
 
 TEST(ExplainText, OfAnUnknownPodItNamesThoseThatAreThere) {
-  const auto facts = explained_by(kWaits, std::nullopt).value();
+  const auto facts = explained(kWaits, std::nullopt).value();
   const auto text = explain_text(facts, {.pod = "redis-7"});
   ASSERT_FALSE(text);
   EXPECT_EQ(text.error().code, ErrorCode::kInvalidInput);

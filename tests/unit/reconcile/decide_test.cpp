@@ -5,6 +5,13 @@ namespace {
 
 using ::testing::HasSubstr;
 
+std::vector<WorldNode> three_and_an_empty_one(const Version& version = primary(0, "").version) {
+  std::vector<WorldNode> nodes{primary(0, "0-5460"), primary(1, "5461-10922"), primary(2, "10923-16383"),
+                               primary(3, "")};
+  for (auto& node : nodes) node.version = version;
+  return nodes;
+}
+
 TEST(Decide, AnUnevenClusterIsPlannedClaimedMovedVerifiedAndDone) {
   Drive drive;
   EXPECT_EQ(drive.until_final(), State::kSucceeded) << drive.status.message;
@@ -224,8 +231,7 @@ TEST(Decide, ARolloutThatBeginsStopsWhatRunsUntilItIsOver) {
 
 TEST(Decide, AtMostTwoSourcesMoveIntoOneTarget) {
   Drive drive;
-  drive.scene.world.nodes = {primary(0, "0-5460"), primary(1, "5461-10922"), primary(2, "10923-16383"),
-                             primary(3, "")};
+  drive.scene.world.nodes = three_and_an_empty_one();
   drive.until(State::kRebalancing);
   drive.once();
   EXPECT_EQ(count<StartBatch>(drive.last), 2);
@@ -234,9 +240,7 @@ TEST(Decide, AtMostTwoSourcesMoveIntoOneTarget) {
 TEST(Decide, LiveCopyIntoOneTargetIsFromThreeSourcesAtOnce) {
   Drive drive;
   drive.resource.spec.engine = EngineChoice::kLiveCopy;
-  drive.scene.world.nodes = {primary(0, "0-5460"), primary(1, "5461-10922"), primary(2, "10923-16383"),
-                             primary(3, "")};
-  for (auto& node : drive.scene.world.nodes) node.version = {ServerKind::kRedis, 7, 0, 15};
+  drive.scene.world.nodes = three_and_an_empty_one({ServerKind::kRedis, 7, 0, 15});
   drive.until(State::kRebalancing);
   drive.once();
   EXPECT_EQ(count<StartBatch>(drive.last), 3);
@@ -303,9 +307,7 @@ TEST(Decide, APauseBeforeAnythingBeganNeedsNoClaim) {
 
 TEST(Decide, AtomicMigrationsThatShareAServerComeOneAfterTheOther) {
   Drive drive;
-  drive.scene.world.nodes = {primary(0, "0-5460"), primary(1, "5461-10922"), primary(2, "10923-16383"),
-                             primary(3, "")};
-  for (auto& node : drive.scene.world.nodes) node.version = {ServerKind::kRedis, 8, 6, 0};
+  drive.scene.world.nodes = three_and_an_empty_one({ServerKind::kRedis, 8, 6, 0});
   drive.until(State::kRebalancing);
   drive.once();
   EXPECT_EQ(count<StartBatch>(drive.last), 1);
