@@ -95,26 +95,30 @@ std::optional<Obstacle> live_obstacle(const WorldNode& source, const WorldNode& 
 
 }  // namespace
 
-// Auto does not take live copy by itself yet: whoever wants it asks for it, and is told where it can be had.
+// The best that both ends can have, or the one that is asked for where they can; what a better one lacks.
 PairEngine choose_engine(const WorldNode& source, const WorldNode& target, const RebalanceSpec& spec) {
-  PairEngine pair{source.id, target.id, Engine::kKeyByKey, "engine KeyByKey is asked for", ""};
-  if (spec.engine == EngineChoice::kKeyByKey) return pair;
-  const bool live = spec.engine == EngineChoice::kLiveCopy;
-  auto against = live ? live_obstacle(source, target) : obstacle(source, target, spec);
-  if (against) {
-    pair.why = std::move(against->why);
-    pair.lacking = std::move(against->lacking);
-    if (!live && !live_obstacle(source, target)) pair.lacking += ", or ask for engine LiveCopy";
-    return pair;
+  const auto pair = [&](Engine engine, std::string why, std::string lacking = "") {
+    return PairEngine{source.id, target.id, engine, std::move(why), std::move(lacking)};
+  };
+  const std::string fenced = "copies first, then a hand-over that the source itself fences";
+  if (spec.engine == EngineChoice::kKeyByKey) return pair(Engine::kKeyByKey, "engine KeyByKey is asked for");
+  const auto no_live = live_obstacle(source, target), no_atomic = obstacle(source, target, spec);
+  if (spec.engine == EngineChoice::kLiveCopy) {
+    return no_live ? pair(Engine::kKeyByKey, no_live->why, no_live->lacking)
+                   : pair(Engine::kLiveCopy, "it is asked for: " + fenced);
   }
-  if (live) {
-    pair.engine = Engine::kLiveCopy;
-    pair.why = "it is asked for: copies first, then a hand-over that the source itself fences";
-    return pair;
+  if (!no_atomic) {
+    return pair(is_redis(source) ? Engine::kAtomicRedis : Engine::kAtomicValkey,
+                fmt::format("both ends are {} or newer: slots change hands in one go", sound(source).text()));
   }
-  pair.engine = is_redis(source) ? Engine::kAtomicRedis : Engine::kAtomicValkey;
-  pair.why = fmt::format("both ends are {} or newer: slots change hands in one go", sound(source).text());
-  return pair;
+  if (spec.engine == EngineChoice::kAuto && !no_live) {
+    return pair(Engine::kLiveCopy, fmt::format("{}: {}", no_atomic->why, fenced), no_atomic->lacking);
+  }
+  std::string lacking = no_atomic->lacking;
+  if (no_live && copies_live(source) && copies_live(target)) {
+    lacking += fmt::format(", or for live copy: {}", no_live->lacking);
+  }
+  return pair(Engine::kKeyByKey, no_atomic->why, std::move(lacking));
 }
 
 std::vector<PairEngine> choose_engines(const World& world, const std::vector<Batch>& batches,

@@ -57,9 +57,12 @@ bool share_a_node(const Batch& a, const Batch& b) {
 }
 
 // Key by key a target serves one source's MIGRATE at a time, and a source serves nobody while its own waits:
-// a third one adds little speed and much waiting of clients. Who asks for live copy gets the speed of more,
-// as far as parallelPairs goes (docs/benchmarks.md).
-int most_to_one_target(Engine engine) { return engine == Engine::kLiveCopy ? 4 : 2; }
+// a third one adds little speed and much waiting of clients. Live copy keeps a target busy with one pair; who
+// asks for it gets the speed of more, as far as parallelPairs goes (docs/benchmarks.md).
+int most_to_one_target(Engine engine, EngineChoice asked) {
+  if (engine != Engine::kLiveCopy) return 2;
+  return asked == EngineChoice::kLiveCopy ? 4 : 1;
+}
 
 bool one_pair_only(const Plan& plan) {
   return std::ranges::all_of(plan.batches, [&](const Batch& batch) {
@@ -144,7 +147,7 @@ struct Starter {
              ((alone || is_atomic(plan.engine_of(other))) && share_a_node(batch, other));
     });
     const bool crowded = std::ranges::count(running, batch.target, &Batch::target) >=
-                         most_to_one_target(plan.engine_of(batch));
+                         most_to_one_target(plan.engine_of(batch), step.spec.engine);
     if (full || busy || crowded || nothing_beside() || std::ranges::count(blocked, batch.target) > 0) return;
     if (auto no = judge(step.scene.world, batch, beside, step.spec, step.notebook().factors)) {
       blocked.push_back(batch.target);

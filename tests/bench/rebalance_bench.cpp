@@ -47,7 +47,7 @@ std::vector<Row> contestants(const rig::ServerVersion& version) {
       redis_cli("redis-cli", "--cluster-use-empty-masters --cluster-yes (pipeline 10, its default)", {}),
       redis_cli("redis-cli pipeline 100", "--cluster-use-empty-masters --cluster-yes --cluster-pipeline 100",
                 {"--cluster-pipeline", "100"}),
-      ours("default spec", "engine Auto", alone, 1, kLiveWait),
+      ours("default spec", "engine Auto", alone, live ? kLiveGentle : 1, kLiveWait),
       ours("key by key", "engine KeyByKey", alone + "engine: KeyByKey\n", 1, kLiveWait),
       ours("key by key, one pair", "engine KeyByKey, batch.parallelPairs 1",
            alone + "engine: KeyByKey\n" + one_pair, kKeyByKeyWanted, 1)};

@@ -180,7 +180,7 @@ TEST(Explain, ASlotThatMovesNamesItsBatchItsEndsAndItsEngine) {
               ElementsAre(StartsWith(fmt::format("Slot {} goes from {} to {} in batch 2 of {}; it holds ",
                                                  slot, from, to, plan.batches.size())),
                           HasSubstr("Which slots make up the amount is free"), why(plan, from), why(plan, to),
-                          StartsWith(fmt::format("{} -> {}: KeyByKey, ", from, to))));
+                          StartsWith(fmt::format("{} -> {}: LiveCopy, ", from, to))));
 }
 
 TEST(Explain, ASlotThatStaysNamesItsOwnerAndWhatThatOneDoes) {
@@ -209,7 +209,7 @@ TEST(Explain, APodSaysItsMemoryAndItsEngines) {
   const auto plan = make_plan(world, balance()).value();
   EXPECT_THAT(explain_pod(plan, world, "redis-0").value(),
               ElementsAre(why(plan, "redis-0"), memory_sentence(plan.nodes.front()),
-                          StartsWith("redis-0 -> redis-3: KeyByKey, ")));
+                          StartsWith("redis-0 -> redis-3: LiveCopy, ")));
 }
 
 TEST(Explain, AnUnknownPodIsAnErrorThatNamesThoseThatAreThere) {

@@ -398,16 +398,15 @@ TEST(Engines, AreKeyByKeyWhereTheUserMayNotCommandAnotherAndSayTheRight) {
   EXPECT_THAT(plan.engines.at(0).lacking, HasSubstr("+cluster|migration"));
 }
 
-TEST(Engines, CopyLiveWhereThatIsProvenAndAskedFor) {
+TEST(Engines, CopyLiveWhereThatIsProvenAndNothingBetterCanBeHad) {
   for (const auto& version : {Version{ServerKind::kRedis, 6, 2, 14}, Version{ServerKind::kRedis, 7, 0, 15},
                               Version{ServerKind::kRedis, 8, 0, 2}}) {
     EXPECT_EQ(plan_between(version, version, EngineChoice::kLiveCopy).engines.at(0).engine, Engine::kLiveCopy)
         << version.text();
     const auto chosen = plan_between(version, version).engines.at(0);
     EXPECT_THAT(chosen.lacking, HasSubstr("8.4.1"));
-    EXPECT_EQ(chosen.engine, Engine::kKeyByKey) << version.text();
-    EXPECT_THAT(chosen.why, HasSubstr("has no atomic slot migration"));
-    EXPECT_THAT(chosen.lacking, HasSubstr("LiveCopy"));
+    EXPECT_EQ(chosen.engine, Engine::kLiveCopy) << version.text();
+    EXPECT_THAT(chosen.why, HasSubstr("has no atomic slot migration: copies first"));
   }
   for (const auto& version : {Version{ServerKind::kRedis, 6, 0, 16}, Version{ServerKind::kRedis, 7, 2, 4},
                               Version{ServerKind::kRedis, 8, 2, 0}, Version{ServerKind::kValkey, 8, 1, 1}}) {
