@@ -12,7 +12,7 @@ inline constexpr rig::Milliseconds kSoon{30'000};
 inline constexpr rig::Milliseconds kWork{120'000};
 
 // Slow enough for what takes half a minute to come in the middle of it.
-inline constexpr const char* kVerySlowly = "batch: {maxBytesPerSecond: 80Ki}\n";
+inline constexpr const char* kVerySlowly = "engine: KeyByKey\nbatch: {maxBytesPerSecond: 80Ki}\n";
 
 enum class Rights { kAll, kNone };  // of the operator's account, in the namespace of the test
 
