@@ -73,6 +73,8 @@ struct RebalanceStatus {
   int failure_count = 0;
   std::string execution_started;      // RFC 3339, when the first slot was about to move; empty: not yet
   std::optional<RollBack> roll_back;  // it has begun
+  int speed_percent = 100;            // of the time that engines may use
+  std::string speed_reason;           // why it is less; empty: it is not
 };
 
 }  // namespace rebalance

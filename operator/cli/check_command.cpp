@@ -32,7 +32,7 @@ std::vector<Finding> plan_findings(const Plan& plan, const Survey& seen) {
     return {{Severity::kBlocker, "PlanRefused", plan.refusal->pod,
              plan.refusal->rule + ": " + plan.refusal->sentence, remedy}};
   }
-  auto out = preflight(plan, seen.world, seen.resource.spec.safety);
+  auto out = preflight(plan, seen.world, seen.resource.spec);
   const auto evidence = plan.nothing_to_do()
                             ? std::string("nothing to do: the goal is reached")
                             : fmt::format("{} slots, {} in {} batches; every prefix fits", plan.slots,

@@ -77,7 +77,7 @@ Result<int> plan_and_show(const Options& options) {
   if (subject.resource.spec.execution == Execution::kRollBack)
     plan.notes.emplace_back(
         "spec.execution is RollBack: this is the way to the goal; `run` goes back instead");
-  for (auto& finding : preflight(plan, subject.world, subject.resource.spec.safety))
+  for (auto& finding : preflight(plan, subject.world, subject.resource.spec))
     findings.push_back(std::move(finding));
   TRY_OK(write_page(options, subject, plan, findings));
   fmt::print("{}", shown(plan, subject.world, options.output));

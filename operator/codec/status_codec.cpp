@@ -9,6 +9,8 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "api/conditions.h"
+
 namespace rebalance {
 namespace {
 
@@ -288,6 +290,9 @@ std::string encode_status(const StatusDocument& document) {
   put_text(out, "initialLayout", document.initial_layout);
   for (const auto& condition : document.conditions) out["conditions"].push_back(encode(condition));
   if (status.plan) out["plan"] = encode_plan(document);
+  if (is_moving(status.state) && status.speed_percent < 100) {
+    out["speed"] = {{"percent", status.speed_percent}, {"reason", bounded(status.speed_reason)}};
+  }
   if (document.progress) {
     out["progress"] = encode_progress(*document.progress);
     out["moved"] = human_bytes(document.progress->bytes_done);

@@ -157,6 +157,7 @@ Scene Controller::scene() {
   scene.initial = initial_;
   scene.running = executor_.running();
   scene.ended = ended_;
+  if (sampler_) scene.probes = sampler_->probes();
   scene.big_keys = big_keys_;
   scene.repair_error = repair_error_;
   scene.repaired = repaired_;
@@ -193,9 +194,17 @@ void Controller::tell_changes(const Decision& decision) {
   for (const auto& failure : next.failures) {
     if (failure.attempt > status_.failure_count) reporter_.event("Failure", failure.what);
   }
+  if (next.speed_percent != status_.speed_percent) tell_speed(next);
   const bool changed = next.state != status_.state || next.reason != status_.reason;
   if (changed && !rests(next.state))  // an end is told by the summary
     reporter_.event(next.reason, next.message);
+}
+
+void Controller::tell_speed(const RebalanceStatus& next) {
+  const bool slower = next.speed_percent < status_.speed_percent;
+  const std::string what = fmt::format("moving at {} % of full speed", next.speed_percent);
+  reporter_.event(slower ? "SlowedDown" : "SpedUp",
+                  next.speed_reason.empty() ? what : what + ": " + next.speed_reason);
 }
 
 void Controller::act(const Action& action) {
@@ -203,7 +212,8 @@ void Controller::act(const Action& action) {
                         [&](const StartBatch& start) { start_batch(start); },
                         [&](const StopBatches&) { executor_.stop_all(); },
                         [&](const RepairOpen& repair_open) { repair(repair_open.whole_cluster); },
-                        [&](const FindBigKeys&) { find_big_keys(); }},
+                        [&](const FindBigKeys&) { find_big_keys(); },
+                        [&](const SetSpeed& speed) { executor_.set_speed(speed.percent); }},
              action);
 }
 

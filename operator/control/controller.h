@@ -48,6 +48,7 @@ class Controller {
   void take_finished();
   void begin_watching();
   void tell_changes(const Decision& decision);
+  void tell_speed(const RebalanceStatus& next);
   void wait(Millis limit);
   RunView view() const;
   Summary summary();

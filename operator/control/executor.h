@@ -5,6 +5,7 @@
 // before.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <map>
 #include <mutex>
@@ -34,7 +35,9 @@ class Executor : public ProgressSink {
   std::vector<Batch> running() const;
   std::vector<FinishedBatch> take_finished();
   std::vector<PairProgress> progress_of_running() const;
-  Hooks hooks() { return {gate_, intents_, ownership_, *this}; }
+  // Percent of the time that engines may use, also of those that run.
+  void set_speed(int percent) { speed_ = percent; }
+  Hooks hooks() { return {gate_, intents_, ownership_, *this, &speed_}; }
 
   void progress(const PairProgress& progress) override;
 
@@ -51,6 +54,7 @@ class Executor : public ProgressSink {
   IntentLog& intents_;
   Bell& bell_;
   Ownership ownership_;
+  std::atomic<int> speed_{100};
   mutable std::mutex mutex_;
   std::map<int, Run> runs_;            // by Batch::index
   std::vector<std::jthread> leaving_;  // threads that have told their end

@@ -10,7 +10,14 @@
 namespace rebalance {
 namespace {
 
-constexpr Millis kPeriod{250};
+constexpr Millis kProbePeriod{25};
+constexpr int kProbesAReading = 10;
+constexpr Millis kBetweenConnects{250};
+
+bool answers(Connection& connection) {
+  const auto reply = connection.command({"PING"});
+  return reply && !reply->is_error();
+}
 
 }  // namespace
 
@@ -23,16 +30,28 @@ Sampler::Sampler(std::vector<WatchedNode> nodes) : nodes_(std::move(nodes)), see
 void Sampler::sample(std::size_t index, const std::stop_token& stop) {
   Bell never;
   std::optional<Connection> connection;
-  while (!stop.stop_requested()) {
+  for (int turn = 0; !stop.stop_requested(); turn++) {
     if (!connection || connection->broken()) {
       connection.reset();
       if (auto opened = Connection::open(nodes_[index].access)) connection = *std::move(opened);
     }
-    if (connection) {
+    if (connection && turn % kProbesAReading == 0) {
       if (const auto reading = read_memory(*connection)) take(index, *reading);
     }
-    never.wait(stop, kPeriod);
+    probe(index, connection ? &*connection : nullptr);
+    never.wait(stop, connection ? kProbePeriod : kBetweenConnects);
   }
+}
+
+// Timed by the clock that stands still while this machine sleeps: our own sleep is no latency of the server.
+void Sampler::probe(std::size_t index, Connection* connection) {
+  const auto asked = std::chrono::steady_clock::now();
+  const bool answered = connection != nullptr && answers(*connection);
+  const auto took = std::chrono::steady_clock::now() - asked;
+  const std::scoped_lock lock(mutex_);
+  auto& probes = seen_[index].probes;
+  if (!answered) return probes.failed();
+  probes.answered(std::chrono::duration_cast<std::chrono::microseconds>(took));
 }
 
 void Sampler::take(std::size_t index, const MemoryReading& reading) {
@@ -60,6 +79,16 @@ std::vector<PodView> Sampler::pods() const {
   }
   std::ranges::sort(views, {}, &PodView::pod);
   return views;
+}
+
+std::vector<ProbeReading> Sampler::probes() const {
+  const std::scoped_lock lock(mutex_);
+  std::vector<ProbeReading> readings;
+  for (std::size_t i = 0; i < nodes_.size(); i++) {
+    const auto& probes = seen_[i].probes;
+    readings.push_back({nodes_[i].pod, probes.p99_millis(), probes.all(), probes.failures()});
+  }
+  return readings;
 }
 
 std::optional<std::string> Sampler::flood() const {

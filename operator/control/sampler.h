@@ -1,4 +1,5 @@
-// Watches the memory of every pod that a run touches, on connections of its own: INFO memory each 250 ms.
+// Watches every pod that a run touches, on connections of its own: INFO memory each 250 ms, and between them
+// a PING each 25 ms, which waits behind the same commands as a client's would.
 //
 // A pod above its flood mark is told until it is below again; one that does not answer keeps its last
 // reading. The peaks are those of the readings: what came and went between two of them is not seen.
@@ -13,8 +14,10 @@
 #include <thread>
 #include <vector>
 
+#include "control/probe_window.h"
 #include "control/report.h"
 #include "plan/headroom.h"
+#include "reconcile/decide.h"
 #include "redis/connection.h"
 
 namespace rebalance {
@@ -32,15 +35,18 @@ class Sampler {
 
   std::map<NodeId, MemoryReading> latest() const;
   std::vector<PodView> pods() const;         // sorted by pod
+  std::vector<ProbeReading> probes() const;  // one a pod, in no order
   std::optional<std::string> flood() const;  // a sentence while any pod is above its flood mark
 
  private:
   void sample(std::size_t index, const std::stop_token& stop);
   void take(std::size_t index, const MemoryReading& reading);
+  void probe(std::size_t index, Connection* connection);  // nullptr: it could not be reached
 
   struct Seen {
     std::optional<MemoryReading> latest;
     Bytes peak = 0;
+    ProbeWindow probes;
   };
   std::vector<WatchedNode> nodes_;
   mutable std::mutex mutex_;

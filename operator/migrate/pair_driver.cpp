@@ -83,6 +83,18 @@ Result<std::map<Slot, Bytes>> PairDriver::big_keys_of_long_slots(const SlotSet& 
   return source_.biggest_keys(large, threshold);
 }
 
+// The servers are their clients' alone for the time that Hooks::speed leaves. Not while keys are watched or
+// slots change hands: what clients change then is another try.
+Millis PairDriver::rest_after(const Ask& ask, const Event& event) const {
+  constexpr Millis kLongest{1000};
+  const int percent = hooks_.speed == nullptr ? 100 : std::max(1, hooks_.speed->load());
+  const auto watches = [](const auto& part) { return part.channel == Channel::kWatch; };
+  const auto* answer = std::get_if<Answer>(&event);
+  if (answer == nullptr || ask.ownership || watches(ask) || std::ranges::any_of(ask.beside, watches))
+    return Millis(0);
+  return std::min(kLongest, std::chrono::ceil<Millis>(answer->elapsed * (100 - percent) / percent));
+}
+
 // Asks, answers, asks again, until the engine has no more to ask.
 Status PairDriver::drive(GroupEngine& engine, const std::function<void(const Progress&)>& progressed) {
   bool told_to_stop = false;
@@ -97,8 +109,10 @@ Status PairDriver::drive(GroupEngine& engine, const std::function<void(const Pro
     }
     auto event = perform(**next);
     if (event) {
+      const auto rest = rest_after(**next, *event);
       next = engine.step(*event);
       progressed(engine.progress());
+      wait_for(stop_, rest);
       continue;
     }
     // Not sent, since the gate forbids more: what an engine can take back goes. Any other end says nothing of

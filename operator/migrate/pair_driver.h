@@ -39,6 +39,7 @@ class PairDriver {
     return {link.member().id, link.member().pod, link.run_id(), link.tells_expiry()};
   }
   Result<Event> perform(const Ask& ask);
+  Millis rest_after(const Ask& ask, const Event& event) const;
   Result<Answer> send(const Ask& ask);
   Result<Answer> send_together(const Ask& ask);
   NodeLink& link(Side side) { return side == Side::kSource ? source_ : target_; }

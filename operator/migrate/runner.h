@@ -4,6 +4,7 @@
 // nothing but what Hooks names, all of which must be thread-safe.
 #pragma once
 
+#include <atomic>
 #include <optional>
 #include <stop_token>
 #include <string>
@@ -54,6 +55,7 @@ struct Hooks {
   IntentLog& intents;
   Ownership& ownership;  // one for each cluster
   ProgressSink& progress;
+  const std::atomic<int>* speed = nullptr;  // percent of the time that may be used; nullptr: all of it
 };
 
 struct RunnerOptions {

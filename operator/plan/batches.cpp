@@ -4,13 +4,16 @@
 #include <map>
 #include <numeric>
 
+#include "plan/hot_slots.h"
+
 namespace rebalance {
 namespace {
 
-// What one primary still has to send to another, in slot order from `next` on.
+// What one primary still has to send to another, from `next` on: in slot order, the hot ones last.
 struct Pair {
   int source, target;
   std::vector<Slot> slots;
+  std::size_t hot = 0;  // from there on each goes alone
   std::size_t next = 0;
   bool relief = false;
   Engine engine = Engine::kKeyByKey;
@@ -30,7 +33,10 @@ bool goes_first(const Pair& a, const Pair& b) {
   return std::pair(a.source, a.target) < std::pair(b.source, b.target);
 }
 
-std::vector<Pair> pairs_of(const Layout& layout, const Projection& projection, const HeadroomSpec& room) {
+std::vector<Pair> pairs_of(const World& world, const Layout& layout, const RebalanceSpec& spec,
+                           const Projection& projection) {
+  const auto& room = spec.headroom;
+  const auto hot = hot_slots(world, spec.hot_slots);
   std::map<std::pair<int, int>, std::vector<Slot>> moves;
   for (int slot = 0; slot < kSlotCount; ++slot) {
     const int from = layout.before[slot], to = layout.after[slot];
@@ -39,7 +45,9 @@ std::vector<Pair> pairs_of(const Layout& layout, const Projection& projection, c
   std::vector<Pair> pairs;
   for (auto& [ends, slots] : moves) {
     const auto& source = projection.seats()[ends.first];
-    Pair pair{ends.first, ends.second, std::move(slots)};
+    const auto last = std::ranges::stable_partition(slots, [&](Slot slot) { return !hot.contains(slot); });
+    const auto before = slots.size() - last.size();
+    Pair pair{ends.first, ends.second, std::move(slots), before};
     pair.engine = projection.engine_of({pair.source, pair.target});
     pair.relief = source.now.base > walls_of(*source.node, room).ceiling;
     pair.source_fill = fill(source, room);
@@ -56,7 +64,7 @@ class Scheduler {
       : world_(world),
         spec_(spec),
         projection_(world, spec, factors),
-        pairs_(pairs_of(layout, projection_, spec.headroom)) {}
+        pairs_(pairs_of(world, layout, spec, projection_)) {}
 
   Schedule run(Headroom headroom) {
     while (!all_done()) {
@@ -100,9 +108,10 @@ class Scheduler {
 
   // As many slots as the bounds of a batch allow, one at least.
   std::size_t full_batch(const Pair& pair) const {
+    if (pair.next >= pair.hot) return 1;
     Bytes bytes = 0;
     std::size_t count = 0;
-    while (pair.next + count < pair.slots.size() &&
+    while (pair.next + count < pair.hot &&
            count < static_cast<std::size_t>(std::max(1, spec_.batch.max_slots))) {
       bytes += world_.sizes.bytes[pair.slots[pair.next + count]];
       if (count > 0 && bytes > spec_.batch.max_bytes) break;

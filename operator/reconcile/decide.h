@@ -34,6 +34,13 @@ struct BatchEnd {
   std::map<Slot, Bytes> no_room;  // of those skipped: with a key of this size, over the batch's key_room
 };
 
+// What our own probes (PING) of a pod that is touched said.
+struct ProbeReading {
+  PodName pod;
+  double p99_millis = 0;              // of those of the last seconds that were answered; 0: none yet
+  std::int64_t sent = 0, failed = 0;  // since execution began
+};
+
 struct Scene {
   World world;
   SlotSet open_slots;     // marked migrating or importing on any node
@@ -45,7 +52,8 @@ struct Scene {
   // Who owned what before the first slot moved, or why that cannot be read; nothing: no slot moved yet.
   std::optional<Result<InitialLayout>> initial;
   std::vector<Batch> running;
-  std::vector<BatchEnd> ended;  // since the last decision
+  std::vector<BatchEnd> ended;       // since the last decision
+  std::vector<ProbeReading> probes;  // empty: nothing is watched
   // Slots with a key over the threshold and what it is, once looked for.
   std::optional<Result<std::map<Slot, std::string>>> big_keys;
   std::optional<Error> repair_error;  // of the last RepairOpen
@@ -71,13 +79,25 @@ struct RepairOpen {
   bool whole_cluster = false;
 };
 struct FindBigKeys {};  // in the slots of the plan
-using Action = std::variant<TakeClaim, StartBatch, StopBatches, RepairOpen, FindBigKeys>;
+struct SetSpeed {
+  int percent = 100;  // of the time that engines may use
+};
+using Action = std::variant<TakeClaim, StartBatch, StopBatches, RepairOpen, FindBigKeys, SetSpeed>;
 
 // The first slots of a plan, which are watched before the rest goes.
 struct CanaryNotes {
   bool passed = false;
-  std::optional<Instant> watched_since;  // all of them have moved
-  Bytes expected = 0, grown = 0;         // of the targets, by the estimate and as measured
+  std::optional<Instant> watched_since;             // all of them have moved
+  Bytes expected = 0, grown = 0;                    // of the targets, by the estimate and as measured
+  std::optional<std::vector<ProbeReading>> before;  // the first slot moved
+};
+
+// How fast slots move, by what clients feel.
+struct SpeedNotes {
+  int calm = 100;  // percent that the latencies allow
+  std::optional<Instant> changed;
+  std::optional<Instant> far_since;  // far above what is allowed
+  bool held = false;                 // all stopped for it, until it is calm
 };
 
 // The room for keys that a batch in flight was given.
@@ -99,6 +119,7 @@ struct Notebook {
   std::optional<Instant> last_end;         // of a batch, for pauseSeconds
   std::optional<Instant> observing_since;
   CanaryNotes canary;
+  SpeedNotes speed;
   int failures_before = 0;  // of the way there, which a rollback does not answer for
   int shrink = 0;           // batches are cut to 1/2^shrink of their bytes after a bad prediction
 };

@@ -19,13 +19,14 @@ constexpr std::chrono::seconds kCanaryPatience{10};
 constexpr std::chrono::seconds kKeyPatience{20};
 
 // The part of a batch that is left, without slots that were skipped or deferred, `most` slots at the most,
-// cut to what the shrunken byte bound allows.
+// cut to what the byte bound allows, shrunken and slowed down as it is.
 Batch rest_of(const Batch& batch, const Step& step, int most) {
   Batch rest = batch;
   rest.slots = remaining(batch, step.scene.world);
   for (const auto& [slot, why] : step.decision.notebook.skipped) rest.slots.remove(slot);
   for (const auto& [slot, key] : step.decision.notebook.deferred) rest.slots.remove(slot);
-  const Bytes bound = step.spec.batch.max_bytes >> step.decision.notebook.shrink;
+  const Bytes bound =
+      (step.spec.batch.max_bytes >> step.decision.notebook.shrink) / 100 * step.decision.status.speed_percent;
   const auto& sizes = step.scene.world.sizes;
   SlotSet cut;
   rest.bytes = 0;
@@ -140,7 +141,8 @@ struct Starter {
     left = true;
     if (batch.slots.size() > most) batch = rest_of(planned, step, most);
     if (batch.slots.empty()) return;
-    const bool full = std::ssize(running) >= step.spec.batch.parallel_pairs;
+    const bool full = std::ssize(running) >=
+                      std::max(1, step.spec.batch.parallel_pairs * step.status().speed_percent / 100);
     const bool alone = is_atomic(plan.engine_of(batch));
     const bool busy = std::ranges::any_of(running, [&](const Batch& other) {
       return exclude_each_other(batch, other) ||
@@ -279,12 +281,15 @@ Decision nothing_starts(Step step, const std::optional<Refusal>& refusal) {
 }  // namespace
 
 Decision move(Step step) {
+  adapt_speed(step);
   if (const auto incident = find_restart(step)) return halt(std::move(step), *incident);
   if (auto failed = settle_failures(step)) return *std::move(failed);
   if (auto holding = hold_for_leaving(step)) return *std::move(holding);
   if (auto closing = close_open(step)) return *std::move(closing);
   if (auto waiting = keep_to_windows(step)) return *std::move(waiting);
+  if (auto holding = hold_for_latency(step)) return *std::move(holding);
   if (auto holding = hold_unhealthy(step)) return *std::move(holding);
+  if (auto probing = probe_before_canary(step)) return *std::move(probing);
   if (pausing(step)) return step.stay("Pausing", "pausing between batches", Millis(200));
   const Plan plan = *step.status().plan;
   Starter starter(step, plan);

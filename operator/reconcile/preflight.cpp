@@ -6,6 +6,8 @@
 #include <map>
 #include <set>
 
+#include "plan/hot_slots.h"
+
 namespace rebalance {
 namespace {
 
@@ -93,14 +95,31 @@ std::vector<Finding> pair_findings(const Plan& plan, const World& world) {
   return out;
 }
 
+std::vector<Finding> hot_findings(const Plan& plan, const World& world, const HotSlotsSpec& spec) {
+  std::vector<Finding> findings;
+  const bool skipped = spec.action == HotSlotAction::kSkipSlot;
+  for (const auto& [slot, what] : hot_slots(world, spec)) {
+    const auto moves = std::ranges::find_if(
+        plan.batches, [slot = slot](const Batch& batch) { return batch.slots.contains(slot); });
+    if (moves == plan.batches.end()) continue;
+    findings.push_back(
+        {Severity::kWarning, "HotSlot", world.pod_of(moves->source),
+         fmt::format("slot {}: {}; it {}", slot, what,
+                     skipped ? "stays (hotSlots.action SkipSlot)" : "moves alone, after all others"),
+         "set spec.hotSlots for another treatment; a slot this large cannot be divided"});
+  }
+  return findings;
+}
+
 }  // namespace
 
-std::vector<Finding> preflight(const Plan& plan, const World& world, const SafetySpec& safety) {
+std::vector<Finding> preflight(const Plan& plan, const World& world, const RebalanceSpec& spec) {
   auto findings = pair_findings(plan, world);
+  std::ranges::move(hot_findings(plan, world, spec.hot_slots), std::back_inserter(findings));
   for (const auto& id : touched(plan)) {
     const WorldNode* node = world.find(id);
     if (node == nullptr) continue;  // a missing node is a finding of the cluster already
-    if (auto finding = replicas_finding(world, *node, safety)) findings.push_back(std::move(*finding));
+    if (auto finding = replicas_finding(world, *node, spec.safety)) findings.push_back(std::move(*finding));
     if (auto finding = leaving(*node)) findings.push_back(std::move(*finding));
   }
   return findings;

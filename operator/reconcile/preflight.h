@@ -11,9 +11,9 @@
 namespace rebalance {
 
 // Replicas of every source and target as safety.replicas, minReplicas and maxReplicaLagBytes ask; pods that
-// are being deleted or replaced; targets that cannot read what the source's DUMP writes. Require makes a
-// blocker of what Prefer makes a warning.
-std::vector<Finding> preflight(const Plan& plan, const World& world, const SafetySpec& safety);
+// are being deleted or replaced; targets that cannot read what the source's DUMP writes; hot slots that move.
+// Require makes a blocker of what Prefer makes a warning.
+std::vector<Finding> preflight(const Plan& plan, const World& world, const RebalanceSpec& spec);
 
 // Why the pod of this node will not stay: PodDeleting, or RolloutUnderWay of its StatefulSet.
 std::optional<Finding> leaving(const WorldNode& node);

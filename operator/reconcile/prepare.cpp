@@ -2,6 +2,7 @@
 // cluster.
 #include <fmt/format.h>
 
+#include "plan/hot_slots.h"
 #include "plan/planner.h"
 #include "reconcile/preflight.h"
 #include "reconcile/step.h"
@@ -134,6 +135,8 @@ std::optional<Decision> treat_big_keys(Step& step) {
 }
 
 Decision begin(Step step) {
+  if (step.spec.hot_slots.action == HotSlotAction::kSkipSlot)
+    step.notebook().skipped.merge(hot_slots(step.scene.world, step.spec.hot_slots));
   for (const auto& node : step.scene.world.nodes) step.notebook().run_ids[node.pod] = node.run_id;
   if (step.status().execution_started.empty()) step.status().execution_started = step.scene.wall_time;
   step.decision.requeue = Millis(0);
@@ -157,7 +160,7 @@ Decision follow(Step step, const Plan& plan) {
     return step.enter(State::kSucceeded, "PlanReady",
                       fmt::format("plan {} is ready; execution is PlanOnly", plan.hash));
   }
-  if (auto refused = refuse_unsafe(step, preflight(plan, step.scene.world, step.spec.safety)))
+  if (auto refused = refuse_unsafe(step, preflight(plan, step.scene.world, step.spec)))
     return *std::move(refused);
   if (auto stopped = treat_big_keys(step)) return *std::move(stopped);
   if (auto waiting = ask_approval(step, plan)) return *std::move(waiting);

@@ -89,7 +89,7 @@ Decision plan_back(Step step) {
   if (plan->refusal && waits_for_room(step, *plan->refusal))
     return step.stay(kWaitsForMemory, "rolling back waits: " + in_figures(*plan->refusal), kLookForRoom);
   if (plan->refusal) return hold(std::move(step), plan->refusal->rule, in_figures(*plan->refusal));
-  const auto findings = preflight(*plan, step.scene.world, spec.safety);
+  const auto findings = preflight(*plan, step.scene.world, spec);
   if (const Finding* blocker = first_blocker(findings))
     return step.stay(blocker->name, sentence_of(*blocker));
   if (auto waiting = claim(step)) return *std::move(waiting);

@@ -52,11 +52,18 @@ Decision begin_rollback(Step step, RollBack why);
 Decision roll_back(Step step);
 // All batches of its plan are moved: is every slot where it was?
 Decision conclude_rollback(Step step);
+// Slower while our own probes take longer than safety.maxLatencyMillis or a server saves; faster when it is
+// calm again.
+void adapt_speed(Step& step);
+// Far above it for long all stops, until it is calm.
+std::optional<Decision> hold_for_latency(Step& step);
 // Whether the first slots of this plan are to be watched, and have not been yet.
 bool wants_canary(const Step& step, const Plan& plan);
 // How many slots may be started now: what the canary leaves, or all.
 int may_still_start(const Step& step, const Plan& plan);
 void note_canary(Step& step, const BatchEnd& end);
+// Before the first slot of a canary: what there is to compare with.
+std::optional<Decision> probe_before_canary(Step& step);
 // The slots of the canary have moved: on to Rebalancing after observeSeconds, or Failed.
 Decision watch_canary(Step step);
 // Verifying and Observing.

@@ -96,13 +96,13 @@ TEST(StoredRebalance, ASpecThatCannotBeUsedIsKeptWithTheReason) {
 
 TEST(StoredRebalance, DefaultsThatTheServerFilledInAreNotAskedFor) {
   const auto stored = decode_stored_rebalance(rebalance(
-      R"({"cluster": {"podSelector": {"matchLabels": {"app": "redis"}}}, "canary": {"slots": 50, "observeSeconds": 30,
-          "maxLatencyIncreasePercent": 50, "maxErrorPercent": 0}, "safety": {"maxLatencyMillis": 50}})"));
+      R"({"cluster": {"podSelector": {"matchLabels": {"app": "redis"}}}, "coldKeys": {"action": "Report",
+          "idleSeconds": 2592000, "listNames": "Never"}})"));
   EXPECT_TRUE(stored.value().resource) << stored.value().invalid;
   const auto asked = decode_stored_rebalance(rebalance(
-      R"({"cluster": {"podSelector": {"matchLabels": {"app": "redis"}}}, "canary": {"slots": 51, "observeSeconds": 30,
-          "maxLatencyIncreasePercent": 51, "maxErrorPercent": 0}})"));
-  EXPECT_THAT(asked.value().invalid, HasSubstr("canary"));
+      R"({"cluster": {"podSelector": {"matchLabels": {"app": "redis"}}}, "coldKeys": {"action": "Report",
+          "idleSeconds": 3600, "listNames": "Never"}})"));
+  EXPECT_THAT(asked.value().invalid, HasSubstr("coldKeys"));
 }
 
 TEST(JsonTree, IsTheSameAsTheYamlReadersApartFromLines) {

@@ -398,6 +398,20 @@ TEST(Engines, AreKeyByKeyWhereTheUserMayNotCommandAnotherAndSayTheRight) {
   EXPECT_THAT(plan.engines.at(0).lacking, HasSubstr("+cluster|migration"));
 }
 
+// --- hot slots
+
+TEST(HotSlots, MoveAloneAfterAllOthersOfTheirPair) {
+  auto world = world_of({{90 * kMB, 100, kRoomy}, {90 * kMB, 16284, kRoomy}});
+  world.sizes.bytes[3] = 40 * kMB;
+  auto spec = move("0-49", "redis-1");
+  const auto plan = plan_of(world, spec);
+  ASSERT_EQ(plan.batches.size(), 2U);
+  EXPECT_EQ(plan.batches[0].slots.text(), "0-2,4-49");
+  EXPECT_EQ(plan.batches[1].slots.text(), "3");
+  spec.hot_slots.action = HotSlotAction::kIgnore;
+  EXPECT_EQ(plan_of(world, spec).batches.size(), 1U);
+}
+
 TEST(Engines, CopyLiveWhereThatIsProvenAndNothingBetterCanBeHad) {
   for (const auto& version : {Version{ServerKind::kRedis, 6, 2, 14}, Version{ServerKind::kRedis, 7, 0, 15},
                               Version{ServerKind::kRedis, 8, 0, 2}}) {

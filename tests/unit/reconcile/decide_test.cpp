@@ -237,6 +237,18 @@ TEST(Decide, AtMostTwoSourcesMoveIntoOneTarget) {
   EXPECT_EQ(count<StartBatch>(drive.last), 2);
 }
 
+TEST(Decide, AHotSlotStaysWhereTheSpecSaysSo) {
+  Drive drive;
+  drive.resource.spec.hot_slots.action = HotSlotAction::kSkipSlot;
+  drive.resource.spec.goal.type = GoalType::kMove;
+  drive.resource.spec.goal.assignments = {{SlotSet::parse("0-9").value(), "redis-2"}};
+  drive.scene.world.sizes.bytes[5] = 40 * kMiB;
+  EXPECT_EQ(drive.until_final(), State::kSucceeded) << drive.status.message;
+  EXPECT_EQ(drive.scene.world.nodes[2].slots.text(), "0-4,6-9");
+  EXPECT_EQ(drive.status.reason, "SlotsSkipped");
+  EXPECT_THAT(drive.status.message, HasSubstr("the first, 5: it holds 40.0Mi, 33 % of redis-0"));
+}
+
 // The fastest for who asks for it, else what clients feel least.
 TEST(Decide, LiveCopyIntoOneTargetIsFromOneSourceUnlessItIsAskedFor) {
   for (const auto& [asked, pairs] :

@@ -8,6 +8,12 @@ namespace {
 constexpr auto kRedis = ServerKind::kRedis;
 constexpr auto kValkey = ServerKind::kValkey;
 
+RebalanceSpec alone() {
+  RebalanceSpec spec;
+  spec.safety.replicas = Requirement::kIgnore;
+  return spec;
+}
+
 // Whether a plan from a server of one version to one of the other is stopped for the target's age.
 bool too_old(Version source, Version target) {
   World world;
@@ -15,7 +21,7 @@ bool too_old(Version source, Version target) {
                  WorldNode{.id = "b", .pod = "redis-1", .version = target}};
   Plan plan;
   plan.batches = {Batch{.source = "a", .target = "b"}};
-  const auto findings = preflight(plan, world, {.replicas = Requirement::kIgnore});
+  const auto findings = preflight(plan, world, alone());
   return !findings.empty() && findings[0].name == "TargetTooOld" &&
          findings[0].severity == Severity::kBlocker;
 }
@@ -46,12 +52,36 @@ TEST(Preflight, ATargetWithoutTheSourcesFunctionsIsABlocker) {
   world.nodes[1].functions = 1;
   Plan plan;
   plan.batches = {Batch{.source = "a", .target = "b"}};
-  const auto findings = preflight(plan, world, {.replicas = Requirement::kIgnore});
+  const auto findings = preflight(plan, world, alone());
   ASSERT_EQ(findings.size(), 1U);
   EXPECT_EQ(findings[0].name, "FunctionsMissing");
   EXPECT_EQ(findings[0].severity, Severity::kBlocker);
   world.nodes[1].functions = 2;
-  EXPECT_TRUE(preflight(plan, world, {.replicas = Requirement::kIgnore}).empty());
+  EXPECT_TRUE(preflight(plan, world, alone()).empty());
+}
+
+TEST(Preflight, ASlotThatIsMuchOfItsNodeIsAWarningWhereItMoves) {
+  World world;
+  world.nodes = {WorldNode{.id = "a", .pod = "redis-0", .slots = SlotSet::parse("0-9").value()},
+                 WorldNode{.id = "b", .pod = "redis-1"}};
+  for (int slot = 0; slot < 10; slot++) world.sizes.bytes[slot] = 10 * kMiB;
+  world.sizes.bytes[3] = world.sizes.bytes[4] = 50 * kMiB;
+  Plan plan;
+  plan.batches = {Batch{.source = "a", .target = "b", .slots = SlotSet::parse("0-3").value()}};
+  auto spec = alone();
+  const auto findings = preflight(plan, world, spec);
+  ASSERT_EQ(findings.size(), 1U);
+  EXPECT_EQ(findings[0].name, "HotSlot");
+  EXPECT_EQ(findings[0].severity, Severity::kWarning);
+  EXPECT_EQ(findings[0].where, "redis-0");
+  EXPECT_EQ(findings[0].evidence, "slot 3: it holds 50.0Mi, 28 % of redis-0; it moves alone, after all others");
+  spec.hot_slots.action = HotSlotAction::kSkipSlot;
+  EXPECT_EQ(preflight(plan, world, spec)[0].evidence,
+            "slot 3: it holds 50.0Mi, 28 % of redis-0; it stays (hotSlots.action SkipSlot)");
+  spec.hot_slots.action = HotSlotAction::kIgnore;
+  EXPECT_TRUE(preflight(plan, world, spec).empty());
+  spec.hot_slots = {.share_percent = 28};
+  EXPECT_TRUE(preflight(plan, world, spec).empty()) << "27.8 %";
 }
 
 }  // namespace
