@@ -15,7 +15,11 @@ Result<YamlNode> parse_json(std::string_view text, const std::string& source);
 // The member of an object as text of its own; "{}" when it is not there.
 Result<std::string> member_text(std::string_view object, const char* name);
 
-// A pod with what decode_pod() and decode_pod_head() look at, and nothing else, as JSON text: about a tenth.
-Result<std::string> reduced_pod(std::string_view text);
+// A pod with what decode_pod() and decode_pod_head() look at, and nothing else: about a tenth.
+struct ReducedPod {
+  std::string text;  // JSON
+  YamlNode tree;     // the same
+};
+Result<ReducedPod> reduced_pod(std::string_view text);
 
 }  // namespace rebalance

@@ -13,6 +13,17 @@ std::int64_t number_at(const YamlNode& node, std::initializer_list<std::string_v
   return found == nullptr ? 0 : found->integer;
 }
 
+void forget(YamlNode& map, std::string_view key) {
+  std::erase_if(map.members, [&](const auto& member) { return member.key == key; });
+}
+
+// Larger than the spec at times, and nothing to those who decode that.
+void forget_all_but_the_spec(YamlNode& object) {
+  forget(object, "status");
+  for (auto& [key, value] : object.members)
+    if (key == "metadata") forget(value, "managedFields");
+}
+
 }  // namespace
 
 Result<StoredRebalance> decode_stored_rebalance(std::string_view json) {
@@ -28,6 +39,7 @@ Result<StoredRebalance> decode_stored_rebalance(std::string_view json) {
   if (const auto* finalizers = object.at({"metadata", "finalizers"})) {
     for (const auto& finalizer : finalizers->items) stored.finalizers.push_back(finalizer.text);
   }
+  forget_all_but_the_spec(object);
   TRY(status, member_text(json, "status"));
   if (auto decoded = decode_status(status)) stored.status = *std::move(decoded);
   if (auto decoded = decode_rebalance(object, stored.name)) {
@@ -41,9 +53,8 @@ Result<StoredRebalance> decode_stored_rebalance(std::string_view json) {
 }
 
 Result<StoredPod> decode_stored_pod(std::string_view json) {
-  TRY(text, reduced_pod(json));
-  TRY(tree, parse_json(text, "a pod"));
-  return StoredPod{decode_pod_head(tree), std::move(text)};
+  TRY(pod, reduced_pod(json));
+  return StoredPod{decode_pod_head(pod.tree), std::move(pod.text)};
 }
 
 Result<std::vector<PodState>> select_pods(const std::vector<const StoredPod*>& pods,
