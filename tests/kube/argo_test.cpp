@@ -1,7 +1,6 @@
 // Git, a whole Argo CD, the operator and a real cluster: gitops/argo-cd as docs/gitops.md tells to use it.
-#include "rig/argo_cd.h"
-
 #include "kube/gitops_rig.h"
+#include "rig/argo_cd.h"
 
 namespace rebalance {
 namespace {
@@ -75,8 +74,7 @@ class Argo : public GitOpsTest {
   }
   // What a button of the resource does.
   rig::HttpAnswer press(const std::string& action, const std::string& token = "") {
-    return argo_->call("POST",
-                       "/api/v1/applications/" + std::string(kShopApp) + "/resource/actions/v2",
+    return argo_->call("POST", "/api/v1/applications/" + std::string(kShopApp) + "/resource/actions/v2",
                        json{{"name", kShopApp},
                             {"namespace", "shop"},
                             {"resourceName", "balance"},
@@ -89,10 +87,10 @@ class Argo : public GitOpsTest {
   }
   // Which buttons can be pressed.
   std::vector<std::string> offered() {
-    const auto answer = argo_->call(
-        "GET", "/api/v1/applications/" + std::string(kShopApp) +
-                   "/resource/actions?namespace=shop&resourceName=balance&version=v1alpha1&group="
-                   "redisrebalance.io&kind=RedisRebalance");
+    const auto answer =
+        argo_->call("GET", "/api/v1/applications/" + std::string(kShopApp) +
+                               "/resource/actions?namespace=shop&resourceName=balance&version=v1alpha1&group="
+                               "redisrebalance.io&kind=RedisRebalance");
     EXPECT_TRUE(answer.ok()) << answer.body;
     std::vector<std::string> names;
     for (const auto& each : json::parse(answer.body).value("actions", json::array()))
@@ -182,8 +180,8 @@ TEST_F(Argo, LongDoesNothingWithWhatIsDoneHoweverOftenItIsSynced) {
   // selfHeal makes what was deleted again.
   const auto uid = api().field(path(), "/metadata/uid");
   api().remove(path());
-  ASSERT_TRUE(rig::wait_until([&] { return api().field(path(), "/metadata/uid").value_or(*uid) != uid; },
-                              kSoon))
+  ASSERT_TRUE(
+      rig::wait_until([&] { return api().field(path(), "/metadata/uid").value_or(*uid) != uid; }, kSoon))
       << told();
   api().remove(rig::core_path("shop", "configmaps", "balance-rebalance"));  // what garbage collection does
   EXPECT_TRUE(reaches("Succeeded", kSoon)) << told();
@@ -204,8 +202,8 @@ TEST_F(Argo, LongLeavesAPauseByKubectlAloneAndTakesBackWhatGitNames) {
   EXPECT_EQ(app("/status/sync/status"), "Synced") << told();
 
   api().merge(path(), R"({"spec": {"batch": {"maxBytesPerSecond": "9Mi"}}})");
-  EXPECT_TRUE(rig::wait_until(
-      [&] { return api().field(path(), "/spec/batch/maxBytesPerSecond") == "81Ki"; }, kSoon))
+  EXPECT_TRUE(
+      rig::wait_until([&] { return api().field(path(), "/spec/batch/maxBytesPerSecond") == "81Ki"; }, kSoon))
       << told();
   EXPECT_EQ(api().field(path(), "/spec/execution"), "Paused");
   EXPECT_EQ(state(), "Paused");
@@ -220,7 +218,8 @@ TEST_F(Argo, LongIsDegradedForWhatIsRefusedAndLetsARoleDoOneActionOnly) {
   begin();
   kubectl({"-n", "argocd", "patch", "configmap", "argocd-cm", "--type", "merge", "--patch",
            R"({"data": {"accounts.dba": "apiKey"}})"});
-  kubectl({"-n", "argocd", "patch", "configmap", "argocd-rbac-cm", "--type", "merge", "--patch", json{{"data", {{"policy.csv", R"(
+  kubectl({"-n", "argocd", "patch", "configmap", "argocd-rbac-cm", "--type", "merge", "--patch",
+           json{{"data", {{"policy.csv", R"(
 p, role:dba, applications, get, */*, allow
 p, role:dba, applications, action/redisrebalance.io/RedisRebalance/approve, */*, allow
 g, dba, role:dba

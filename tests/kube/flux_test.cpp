@@ -272,8 +272,7 @@ TEST_F(Flux, LongInstallsAndUpgradesTheChartAndKeepsTheResourceWhenItIsUninstall
   ASSERT_TRUE(wait_for_open_slot(world().cluster)) << told();
 
   api().merge(flux_path(kRelease), R"({"spec": {"values": {"operator": {"workers": 2}}}})");
-  ASSERT_TRUE(rig::wait_until(
-      [&] { return api().field(kDeployment, "/metadata/generation") == "2"; }, kSoon))
+  ASSERT_TRUE(rig::wait_until([&] { return api().field(kDeployment, "/metadata/generation") == "2"; }, kSoon))
       << told();
   world().running.reset();
   start_operator();  // as the Deployment's new pod

@@ -1,6 +1,6 @@
-// What the tests of Flux and of Argo CD share: Git, an API server, a real cluster whose pods are in the namespace shop,
-// and the operator, which runs beside the API server with the account that was installed from Git; as there is no node,
-// the test says of its Deployment what a kubelet would.
+// What the tests of Flux and of Argo CD share: Git, an API server, a real cluster whose pods are in the
+// namespace shop, and the operator, which runs beside the API server with the account that was installed from
+// Git; as there is no node, the test says of its Deployment what a kubelet would.
 #pragma once
 
 #include <nlohmann/json.hpp>
@@ -83,8 +83,10 @@ class GitOpsTest : public testing::Test {
   // What a Deployment's status says once its pod is ready.
   void let_the_operator_be_available() {
     const std::string generation = api().field(kDeployment, "/metadata/generation").value_or("1");
-    api().merge(std::string(kDeployment) + "/status",
-                R"({"status": {"observedGeneration": )" + generation + R"(, "replicas": 1, "updatedReplicas": 1, "readyReplicas": 1, "availableReplicas": 1, "conditions": [
+    api().merge(
+        std::string(kDeployment) + "/status",
+        R"({"status": {"observedGeneration": )" + generation +
+            R"(, "replicas": 1, "updatedReplicas": 1, "readyReplicas": 1, "availableReplicas": 1, "conditions": [
         {"type": "Progressing", "status": "True", "reason": "NewReplicaSetAvailable"},
         {"type": "Available", "status": "True", "reason": "MinimumReplicasAvailable"}]}})");
   }

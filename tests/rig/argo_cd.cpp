@@ -31,18 +31,17 @@ bool has_argo_cd() {
   }
 }
 
-ArgoCd::ArgoCd(ControlPlane& plane, const GitServer& git)
-    : repo_port_(free_port()), api_port_(free_port()) {
+ArgoCd::ArgoCd(ControlPlane& plane, const GitServer& git) : repo_port_(free_port()), api_port_(free_port()) {
   install(plane);
   prepare(git);
   redis_ = std::make_unique<Server>(version_named("r70"), folder_.path() / "redis",
                                     ServerOptions{.cluster = false});
-  repositories_ =
-      start(plane, "repo-server", {"--address", kHost, "--port", std::to_string(repo_port_), "--disable-tls",
-                                   "--metrics-address", kHost});
-  const std::vector<std::string> common = {"--repo-server", loopback(repo_port_), "--repo-server-plaintext",
-                                           "--namespace",   "argocd",             "--kubeconfig",
-                                           plane.kubeconfig()};
+  repositories_ = start(plane, "repo-server",
+                        {"--address", kHost, "--port", std::to_string(repo_port_), "--disable-tls",
+                         "--metrics-address", kHost});
+  const std::vector<std::string> common = {
+      "--repo-server", loopback(repo_port_), "--repo-server-plaintext", "--namespace",
+      "argocd",        "--kubeconfig",       plane.kubeconfig()};
   controller_ = start(plane, "application-controller", common);
   auto of_api = common;
   of_api.insert(of_api.end(), {"--address", kHost, "--port", std::to_string(api_port_), "--insecure",
@@ -72,8 +71,8 @@ std::unique_ptr<Process> ArgoCd::start(const ControlPlane& plane, const std::str
   const auto folder = [&](const char* name) { return (folder_.path() / name).string(); };
   const char* path = std::getenv("PATH");  // NOLINT(concurrency-mt-unsafe): nothing changes it
   more.insert(more.begin(), kube_tool("argocd"));
-  more.insert(more.end(), {"--redis", loopback(redis_->port()), "--metrics-port",
-                           std::to_string(free_port()), "--logformat", "text"});
+  more.insert(more.end(), {"--redis", loopback(redis_->port()), "--metrics-port", std::to_string(free_port()),
+                           "--logformat", "text"});
   return std::make_unique<Process>(
       more, ProcessOptions{.output = folder_.path() / (part + ".log"),
                            .environment = {{"ARGOCD_BINARY_NAME", "argocd-" + part},

@@ -1,5 +1,5 @@
-// A whole Argo CD beside a control plane, as processes: application-controller, repo-server, API server and Redis, with
-// its own settings as it installs them.
+// A whole Argo CD beside a control plane, as processes: application-controller, repo-server, API server and
+// Redis, with its own settings as it installs them.
 #pragma once
 
 #include <memory>
@@ -13,8 +13,9 @@ namespace rig {
 // Whether scripts/kube-tools got all of it; what it says where it did not.
 bool has_argo_cd();
 
-// Lives in the namespace argocd, which has to be there, with the administrator's rights, as Argo CD's own installation
-// has them. Git's authority is known as argocd-tls-certs-cm makes it known. Without TLS between its parts.
+// Lives in the namespace argocd, which has to be there, with the administrator's rights, as Argo CD's own
+// installation has them. Git's authority is known as argocd-tls-certs-cm makes it known. Without TLS between
+// its parts.
 class ArgoCd {
  public:
   ArgoCd(ControlPlane& plane, const GitServer& git);

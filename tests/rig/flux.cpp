@@ -16,9 +16,9 @@ std::string loopback(int port) { return "127.0.0.1:" + std::to_string(port); }
 
 bool has_flux() {
   try {
-    return std::ranges::all_of(std::vector<std::string>{kSources, kKustomizations, kHelm}, [](const auto& name) {
-      return !kube_tool(name).empty() && !kube_tool(name + ".crds.yaml").empty();
-    });
+    return std::ranges::all_of(
+        std::vector<std::string>{kSources, kKustomizations, kHelm},
+        [](const auto& name) { return !kube_tool(name).empty() && !kube_tool(name + ".crds.yaml").empty(); });
   } catch (const std::runtime_error&) {
     return false;
   }

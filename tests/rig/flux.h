@@ -1,5 +1,5 @@
-// The real controllers of Flux beside a control plane, as processes: source-controller and kustomize-controller, and
-// where it is wanted helm-controller.
+// The real controllers of Flux beside a control plane, as processes: source-controller and
+// kustomize-controller, and where it is wanted helm-controller.
 #pragma once
 
 #include <memory>
