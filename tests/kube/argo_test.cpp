@@ -164,7 +164,7 @@ TEST_F(Argo, LongInstallsTheOperatorAndIsHealthyOnlyWhenTheWorkIsDone) {
   EXPECT_TRUE(health_becomes("Healthy", kOperatorApp)) << told();
   EXPECT_TRUE(is_synced(kOperatorApp)) << told();
 
-  ASSERT_TRUE(comes_to_be(path())) << told();
+  ASSERT_TRUE(comes_to_be(path(), kWork)) << told();  // tried again after 5, 10, 20 s
   EXPECT_TRUE(health_becomes("Progressing")) << told();
   start_operator();
   ASSERT_TRUE(reaches("AwaitingApproval", kSoon)) << told();

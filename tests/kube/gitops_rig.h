@@ -117,8 +117,8 @@ class GitOpsTest : public testing::Test {
   bool reaches(const std::string& wanted, rig::Milliseconds limit = kWork) {
     return rig::wait_until([&] { return state() == wanted; }, limit);
   }
-  bool comes_to_be(const std::string& what) {
-    return rig::wait_until([&] { return api().exists(what); }, kSoon);
+  bool comes_to_be(const std::string& what, rig::Milliseconds limit = kSoon) {
+    return rig::wait_until([&] { return api().exists(what); }, limit);
   }
   std::string condition(const std::string& path, const std::string& type, const std::string& what) {
     const auto answer = api().send("GET", path);
