@@ -4,6 +4,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "codec/yaml.h"
 
@@ -12,10 +13,13 @@ namespace rebalance {
 // kInvalidInput: "source: what is wrong". Bounded by 64 levels; the caller bounds the size.
 Result<YamlNode> parse_json(std::string_view text, const std::string& source);
 
-// The member of an object as text of its own; "{}" when it is not there.
-Result<std::string> member_text(std::string_view object, const char* name);
-
-// A pod with what decode_pod() and decode_pod_head() look at, and nothing else, as JSON text: about a tenth.
-Result<std::string> reduced_pod(std::string_view text);
+// Of an object, or of each object of a list, the members that are named, and of these the same; all of one
+// that names none. As text, without a tree of what is left out: that may be nine tenths. Only the structure
+// is looked at.
+struct KeptMember {
+  std::string_view name;
+  std::vector<KeptMember> members = {};
+};
+std::string kept(std::string_view value, const std::vector<KeptMember>& members);
 
 }  // namespace rebalance

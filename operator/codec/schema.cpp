@@ -110,18 +110,34 @@ struct Place {
   std::string path;
 };
 
+const json& schema_below(const json& value, const json& schema, const std::string& name) {
+  if (value.is_array()) return schema.at("items");
+  if (const auto properties = schema.find("properties"); properties != schema.end()) {
+    if (const auto known = properties->find(name); known != properties->end()) return *known;
+  }
+  return schema.at("additionalProperties");
+}
+
 // One step of valijson's context: "[spec]", "[0]".
 Place step_down(const Place& place, std::string_view step) {
   const auto name = std::string(step.substr(1, step.size() - 2));
-  if (place.value->is_array()) {
-    const auto index = static_cast<std::size_t>(std::stoul(name));
-    return {&place.value->at(index), &place.schema->at("items"), child(place.path, index)};
+  const json& schema = schema_below(*place.value, *place.schema, name);
+  if (!place.value->is_array()) return {&place.value->at(name), &schema, child(place.path, name)};
+  const auto index = static_cast<std::size_t>(std::stoul(name));
+  return {&place.value->at(index), &schema, child(place.path, index)};
+}
+
+// What `find` finds first in what is below, with the path to it, which is made only then.
+template <typename Find>
+std::optional<Violation> first_below(const json& value, const json& schema, Find find) {
+  for (const auto& [name, below] : value.items()) {
+    std::optional<Violation> found = find(below, schema_below(value, schema, name));
+    if (!found) continue;
+    const auto here = value.is_array() ? "[" + name + "]" : name;
+    const bool joined = found->path.empty() || found->path.starts_with('[');
+    return Violation{here + (joined ? "" : ".") + found->path, std::move(found->message)};
   }
-  const auto properties = place.schema->find("properties");
-  const auto& schema = properties != place.schema->end() && properties->contains(name)
-                           ? properties->at(name)
-                           : place.schema->at("additionalProperties");
-  return {&place.value->at(name), &schema, child(place.path, name)};
+  return std::nullopt;
 }
 
 std::string shown(const json& value) {
@@ -195,23 +211,17 @@ std::string sentence(const Place& place, const std::string& fallback) {
 }
 
 // What std::regex would follow by recursion has to be short: lengths are seen to before any pattern.
-std::optional<Violation> find_too_long(const Place& place) {
+std::optional<Violation> find_too_long(const json& value, const json& schema) {
   constexpr std::size_t kLongestText = 32768;
-  if (place.value->is_string()) {
-    const auto& text = place.value->get_ref<const std::string&>();
-    const auto longest = place.schema->value("maxLength", kLongestText);
-    if (text.size() <= longest) return std::nullopt;
-    return Violation{place.path, string_sentence(text, *place.schema)};
+  if (value.is_string()) {
+    const auto& text = value.get_ref<const std::string&>();
+    if (text.size() <= schema.value("maxLength", kLongestText)) return std::nullopt;
+    return Violation{{}, string_sentence(text, schema)};
   }
-  if (!place.value->is_structured()) return std::nullopt;
-  const bool known = place.schema->contains("properties") || place.schema->contains("additionalProperties") ||
-                     place.schema->contains("items");
-  for (const auto& [name, value] : place.value->items()) {
-    if (!known || !has_type(*place.value, *place.schema)) break;
-    const auto below = step_down(place, fmt::format("[{}]", name));
-    if (auto found = find_too_long(below)) return found;
-  }
-  return std::nullopt;
+  const bool known =
+      schema.contains("properties") || schema.contains("additionalProperties") || schema.contains("items");
+  if (!value.is_structured() || !known || !has_type(value, schema)) return std::nullopt;
+  return first_below(value, schema, find_too_long);
 }
 
 std::unique_ptr<const valijson::Schema> compile(const json& schema) {
@@ -245,24 +255,18 @@ json identity(const json& item, const json& schema) {
   return keys;
 }
 
-std::optional<Violation> find_twice(const Place& place) {
-  const auto type = place.schema->value("x-kubernetes-list-type", "");
-  if (place.value->is_array() && (type == "set" || type == "map")) {
+std::optional<Violation> find_twice(const json& value, const json& schema) {
+  const auto type = value.is_array() ? schema.value("x-kubernetes-list-type", "") : std::string();
+  if (type == "set" || type == "map") {
     std::set<json> seen;
-    for (std::size_t i = 0; i < place.value->size(); ++i) {
-      const auto& item = (*place.value)[i];
-      if (!seen.insert(identity(item, *place.schema)).second) {
-        return Violation{child(place.path, i),
-                         fmt::format("{} stands in the list twice", shown(identity(item, *place.schema)))};
-      }
+    for (std::size_t i = 0; i < value.size(); ++i) {
+      if (const auto key = identity(value[i], schema); !seen.insert(key).second)
+        return Violation{child({}, i), fmt::format("{} stands in the list twice", shown(key))};
     }
   }
-  const bool known = place.schema->contains("properties") || place.schema->contains("items");
-  if (!place.value->is_structured() || !known) return std::nullopt;
-  for (const auto& [name, value] : place.value->items()) {
-    if (auto found = find_twice(step_down(place, fmt::format("[{}]", name)))) return found;
-  }
-  return std::nullopt;
+  const bool known = schema.contains("properties") || schema.contains("items");
+  if (!value.is_structured() || !known) return std::nullopt;
+  return first_below(value, schema, find_twice);
 }
 
 }  // namespace
@@ -308,9 +312,9 @@ void apply_defaults(json& value, const json& schema) {
 }
 
 std::optional<Violation> first_mismatch(const json& value, const json& schema) {
-  if (auto found = find_too_long({&value, &schema, {}})) return found;
+  if (auto found = find_too_long(value, schema)) return found;
   if (auto found = find_type_or_pattern(value, schema)) return found;
-  return find_twice({&value, &schema, {}});
+  return find_twice(value, schema);
 }
 
 SetPaths paths_of(const YamlNode& node) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "codec/json_slice.h"
 #include "codec/json_tree.h"
 #include "codec/rebalance_codec.h"
 
@@ -13,10 +14,50 @@ std::int64_t number_at(const YamlNode& node, std::initializer_list<std::string_v
   return found == nullptr ? 0 : found->integer;
 }
 
+// What decode_stored_rebalance() and decode_rebalance() look at; the status is decoded apart.
+const std::vector<KeptMember>& of_rebalance() {
+  static const std::vector<KeptMember> members{{"apiVersion"},
+                                               {"kind"},
+                                               {"metadata",
+                                                {{"name"},
+                                                 {"namespace"},
+                                                 {"uid"},
+                                                 {"resourceVersion"},
+                                                 {"generation"},
+                                                 {"deletionTimestamp"},
+                                                 {"finalizers"}}},
+                                               {"spec"}};
+  return members;
+}
+
+// What decode_pod() and decode_pod_head() look at.
+const std::vector<KeptMember>& of_pod() {
+  static const std::vector<KeptMember> container{{"name"}, {"ports"}, {"resources"}, {"restartPolicy"}};
+  static const std::vector<KeptMember> status{{"name"},  {"resources"}, {"restartCount"},
+                                              {"state"}, {"lastState"}, {"ready"}};
+  static const std::vector<KeptMember> members{
+      {"metadata",
+       {{"name"},
+        {"namespace"},
+        {"uid"},
+        {"labels"},
+        {"deletionTimestamp"},
+        {"ownerReferences", {{"kind"}, {"name"}}}}},
+      {"spec", {{"resources"}, {"containers", container}, {"initContainers", container}}},
+      {"status",
+       {{"phase"},
+        {"podIP"},
+        {"resources"},
+        {"conditions", {{"type"}, {"status"}}},
+        {"containerStatuses", status},
+        {"initContainerStatuses", status}}}};
+  return members;
+}
+
 }  // namespace
 
 Result<StoredRebalance> decode_stored_rebalance(std::string_view json) {
-  TRY(object, parse_json(json, "the RedisRebalance"));
+  TRY(object, parse_json(kept(json, of_rebalance()), "the RedisRebalance"));
   StoredRebalance stored;
   stored.name = object.text_at({"metadata", "name"});
   stored.name_space = object.text_at({"metadata", "namespace"});
@@ -28,8 +69,8 @@ Result<StoredRebalance> decode_stored_rebalance(std::string_view json) {
   if (const auto* finalizers = object.at({"metadata", "finalizers"})) {
     for (const auto& finalizer : finalizers->items) stored.finalizers.push_back(finalizer.text);
   }
-  TRY(status, member_text(json, "status"));
-  if (auto decoded = decode_status(status)) stored.status = *std::move(decoded);
+  if (auto decoded = decode_status(std::string(json_member(json, "status").value_or("{}"))))
+    stored.status = *std::move(decoded);
   if (auto decoded = decode_rebalance(object, stored.name)) {
     stored.resource = std::move(decoded->object);
     stored.resource->uid = stored.uid;
@@ -41,7 +82,7 @@ Result<StoredRebalance> decode_stored_rebalance(std::string_view json) {
 }
 
 Result<StoredPod> decode_stored_pod(std::string_view json) {
-  TRY(text, reduced_pod(json));
+  auto text = kept(json, of_pod());
   TRY(tree, parse_json(text, "a pod"));
   return StoredPod{decode_pod_head(tree), std::move(text)};
 }

@@ -27,7 +27,7 @@ Result<StoredRebalance> decode_stored_rebalance(std::string_view json);
 
 struct StoredPod {
   PodHead head;
-  std::string text;  // reduced_pod()
+  std::string text;  // JSON of what decode_pod() looks at: about a tenth
 };
 
 Result<StoredPod> decode_stored_pod(std::string_view json);

@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 
 #include "kube/api_error.h"
-#include "kube/json_slice.h"
+#include "codec/json_slice.h"
 
 namespace rebalance {
 namespace {

@@ -1,110 +1,69 @@
 // Git, Flux's own controllers, the operator and a real cluster: gitops/flux/operator.yaml as docs/gitops.md
-// tells to use it. The operator runs beside the API server with the account that Flux installed; as there is
-// no node, the test says of its Deployment what a kubelet would.
+// tells to use it.
 #include "rig/flux.h"
 
-#include <nlohmann/json.hpp>
-
-#include "kube/operator_rig.h"
+#include "kube/gitops_rig.h"
 
 namespace rebalance {
 namespace {
 
-namespace fs = std::filesystem;
 using nlohmann::json;
 using testing::HasSubstr;
 
-constexpr const char* kOperatorSpace = "redis-rebalance-system";
-constexpr const char* kDeployment =
-    "/apis/apps/v1/namespaces/redis-rebalance-system/deployments/redis-rebalance-operator";
 constexpr const char* kOperatorPart = "kustomizations/redis-rebalance-operator";
+constexpr const char* kRelease = "helmreleases/redis-rebalance-operator";
 constexpr const char* kShopPart = "kustomizations/shop-redis-rebalance";
-constexpr const char* kManual = "approval: {mode: Manual}\n";
 constexpr const char* kCommitsActAtOnce = "CancelHealthCheckOnNewRevision=true";
 
 std::string flux_path(const std::string& what) {
-  const std::string group = what.starts_with("kust") ? "kustomize" : "source";
-  return "/apis/" + group + ".toolkit.fluxcd.io/v1/namespaces/flux-system/" + what;
+  const std::string group = what.starts_with("kust")   ? "kustomize.toolkit.fluxcd.io/v1"
+                            : what.starts_with("helm") ? "helm.toolkit.fluxcd.io/v2"
+                                                       : "source.toolkit.fluxcd.io/v1";
+  return "/apis/" + group + "/namespaces/flux-system/" + what;
 }
 
-void replace(std::string& text, const std::string& from, const std::string& to) {
-  const auto at = text.find(from);
-  if (at == std::string::npos) throw std::runtime_error("there is no " + from);
-  text.replace(at, from.size(), to);
-}
-
-// All that a case stands on; each has its own, since names and the installation are fixed.
-struct World {
-  explicit World(const std::string& gates) : flux(plane, git, {.feature_gates = gates}) {
-    for (const char* name : {"flux-system", "shop"})
-      api.create("/api/v1/namespaces", json{{"metadata", {{"name", name}}}}.dump());
-    rig::fill(cluster.seed(), {.keys = 20'000});
-    rig::write_pods(api, "shop", cluster);
-  }
-
-  rig::ControlPlane plane;
-  rig::KubeApi api = plane.admin();
-  rig::GitServer git;
-  rig::Flux flux;
-  rig::TempFolder folder;
-  rig::TestCluster cluster{rig::version_named("r70"), {.primaries = 3, .empty_primaries = 1}};
-  std::unique_ptr<Started> running;
-};
-
-class Flux : public testing::Test {
+class Flux : public GitOpsTest {
  protected:
   void SetUp() override {
     if (!rig::has_flux())
-      GTEST_SKIP() << "not run: scripts/kube-tools source-controller kustomize-controller did not get Flux";
+      GTEST_SKIP() << "not run: scripts/kube-tools source-controller kustomize-controller helm-controller "
+                      "did not get Flux";
   }
 
-  void begin(const std::string& gates = "") { world_ = std::make_unique<World>(gates); }
-  World& world() { return *world_; }
-  const rig::KubeApi& api() { return world_->api; }
-
-  // The shop's repository: a RedisRebalance called balance, which names no namespace.
-  std::string commit(const std::string& more, const std::string& goal = "type: Balance") {
-    std::string yaml =
-        rig::rebalance_yaml(world_->cluster, {.name = "balance",
-                                              .name_space = "shop",
-                                              .goal = goal,
-                                              .spec = kAlone + std::string("observeSeconds: 0\n") + more});
-    replace(yaml, "  namespace: shop\n", "");
-    return world_->git.commit("shop", {{"shop/redis-rebalance/balance.yaml", yaml}});
+  void begin(const std::string& gates = "", bool helm = false) {
+    begin_in("flux-system");
+    flux_ = std::make_unique<rig::Flux>(world().plane, world().git,
+                                        rig::FluxOptions{.feature_gates = gates, .helm = helm});
   }
   // gitops/flux/operator.yaml with the addresses of this test, by kubectl.
   void apply_manifest() {
-    const fs::path source = SOURCE_FOLDER;
-    world_->git.commit("redis-rebalance",
-                       {{"config/install.yaml", rig::read_file(source / "config/install.yaml")},
-                        {"config/kustomization.yaml", rig::read_file(source / "config/kustomization.yaml")}});
-    std::string manifest = rig::read_file(source / "gitops/flux/operator.yaml");
-    for (const char* name : {"redis-rebalance", "shop"})
-      replace(manifest, "https://git.example.org/" + std::string(name) + ".git", world_->git.url(name));
-    if (!keeps_what_kubectl_set_) replace(manifest, "ssa: Merge", "ssa: Override");  // Flux's default
-    const auto done = world_->plane.kubectl({"apply", "-f", "-"}, manifest);
-    ASSERT_EQ(done.exit_code, 0) << done.err;
+    commit_installation();
+    std::string text = manifest("flux/operator.yaml");
+    if (!keeps_what_kubectl_set_) replace(text, "ssa: Merge", "ssa: Override");  // Flux's default
+    kubectl({"apply", "-f", "-"}, text);
   }
-  // What a Deployment's status says once its pod is ready.
-  void let_the_operator_be_available() {
-    api().merge(std::string(kDeployment) + "/status", R"({"status": {"observedGeneration": 1, "replicas": 1,
-        "updatedReplicas": 1, "readyReplicas": 1, "availableReplicas": 1, "conditions": [
-        {"type": "Progressing", "status": "True", "reason": "NewReplicaSetAvailable"},
-        {"type": "Available", "status": "True", "reason": "MinimumReplicasAvailable"}]}})");
+  // The same with gitops/flux/operator-chart.yaml in place of the first Kustomization.
+  void apply_manifest_with_chart() {
+    commit_installation();
+    std::string text = manifest("flux/operator.yaml");
+    const auto first = text.find("---\n# The operator and its resource first");
+    text.erase(first, text.find("---\n", first + 4) - first);
+    replace(text, "dependsOn: [{name: redis-rebalance-operator}]", "retryInterval: 1s");
+    kubectl({"apply", "-f", "-"}, text + "---\n" + manifest("flux/operator-chart.yaml"));
   }
-  void start_operator() {
-    const auto config =
-        world_->plane.kubeconfig(world_->plane.token_of(kOperatorSpace, "redis-rebalance-operator"));
-    world_->running = std::make_unique<Started>(
-        std::vector<std::string>{PROGRAM, "operator", "--kubeconfig", config, "--own-namespace",
-                                 kOperatorSpace, "--metrics-address", "127.0.0.1:0"},
-        world_->folder.path() / "said");
+  bool release_becomes_ready(const std::string& why) {
+    return rig::wait_until(
+        [&] {
+          return condition(flux_path(kRelease), "Ready", "status") == "True" &&
+                 condition(flux_path(kRelease), "Ready", "reason") == why;
+        },
+        kSoon);
   }
   // All of it, as one who follows docs/gitops.md does it.
   void install(const std::string& more, const std::string& goal = "type: Balance") {
     commit(more, goal);
-    ASSERT_NO_FATAL_FAILURE(apply_manifest());
-    ASSERT_TRUE(rig::wait_until([&] { return api().exists(kDeployment); }, kSoon)) << told();
+    apply_manifest();
+    ASSERT_TRUE(comes_to_be(kDeployment)) << told();
     let_the_operator_be_available();
     start_operator();
   }
@@ -128,17 +87,12 @@ class Flux : public testing::Test {
     return hash;
   }
 
-  void pause_by_kubectl() {
-    const auto done = world_->plane.kubectl({"patch", "rrb", "balance", "--namespace", "shop", "--type",
-                                             "merge", "--patch", R"({"spec": {"execution": "Paused"}})"});
-    EXPECT_EQ(done.exit_code, 0) << done.err;
-  }
   // In the middle of a move a person pauses it; then a commit about something else is applied.
   template <typename Pause>
   void pause_and_push(Pause pause) {
     begin(kCommitsActAtOnce);
     ASSERT_NO_FATAL_FAILURE(install(std::string(kAtOnce) + kVerySlowly));
-    ASSERT_TRUE(wait_for_open_slot(world_->cluster)) << told();
+    ASSERT_TRUE(wait_for_open_slot(world().cluster)) << told();
     pause();
     ASSERT_TRUE(reaches("Paused", kSoon)) << told();
     push(std::string(kAtOnce) + "batch: {maxBytesPerSecond: 81Ki}\n");
@@ -147,24 +101,11 @@ class Flux : public testing::Test {
         << told();
   }
 
-  std::string condition(const std::string& path, const std::string& type, const std::string& what) {
-    const auto answer = api().send("GET", path);
-    if (!answer.ok()) return {};
-    const json object = json::parse(answer.body);
-    for (const auto& each : object.value("/status/conditions"_json_pointer, json::array()))
-      if (each.at("type") == type) return each.at(what);
-    return {};
-  }
   std::string shop(const std::string& type = "Ready", const std::string& what = "status") {
     return condition(flux_path(kShopPart), type, what);
   }
   bool shop_becomes(const std::string& status, rig::Milliseconds limit = kSoon) {
     return rig::wait_until([&] { return shop() == status; }, limit);
-  }
-  std::string path() const { return rig::rebalance_path("shop", "balance"); }
-  std::string state() { return api().field(path(), "/status/state").value_or(""); }
-  bool reaches(const std::string& wanted, rig::Milliseconds limit = kWork) {
-    return rig::wait_until([&] { return state() == wanted; }, limit);
   }
   // Asks both until the work is done: Flux must not call it ready before. How often it was asked.
   int is_never_ready_before_the_end() {
@@ -177,37 +118,26 @@ class Flux : public testing::Test {
       rig::nap(rig::Milliseconds(25));
     }
   }
-  rig::Finished type(std::vector<std::string> words) {
-    words.insert(words.begin(), PROGRAM);
-    words.insert(words.end(), {"--kubeconfig", world_->plane.kubeconfig(), "--namespace", "shop"});
-    return rig::run(words);
-  }
-  std::string status_of(const std::string& what) {
-    return json::parse(api().send("GET", what).body).value("status", json()).dump() + "\n";
-  }
   std::string told() {
-    return status_of(flux_path(kShopPart)) + status_of(path()) + world_->flux.said() +
-           (world_->running ? world_->running->said() : "");
+    return (api().exists(flux_path(kRelease)) ? status_of(flux_path(kRelease)) : "") +
+           status_of(flux_path(kShopPart)) + status_of(path()) + flux_->said() + said_by_operator();
   }
 
   bool keeps_what_kubectl_set_ = true;
 
  private:
-  std::unique_ptr<World> world_;
+  std::unique_ptr<rig::Flux> flux_;
   int asked_ = 0;
 };
 
 TEST_F(Flux, LongInstallsTheOperatorFirstAndIsReadyOnlyWhenTheWorkIsDone) {
   begin();
-  const std::string resource =
-      "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/redisrebalances.redisrebalance.io";
-  api().remove(resource);
-  ASSERT_TRUE(rig::wait_until([&] { return !api().exists(resource); }, kSoon));
+  ASSERT_NO_FATAL_FAILURE(forget_the_definition());
 
   commit(std::string(kManual) + kSlowly);
-  ASSERT_NO_FATAL_FAILURE(apply_manifest());
-  ASSERT_TRUE(rig::wait_until([&] { return api().exists(kDeployment); }, kSoon)) << told();
-  EXPECT_TRUE(api().exists(resource));
+  apply_manifest();
+  ASSERT_TRUE(comes_to_be(kDeployment)) << told();
+  EXPECT_TRUE(api().exists(kDefinition));
   EXPECT_EQ(shop("Ready", "reason"), "DependencyNotReady");
   EXPECT_FALSE(api().exists(path()));
 
@@ -232,8 +162,8 @@ TEST_F(Flux, LongInstallsTheOperatorFirstAndIsReadyOnlyWhenTheWorkIsDone) {
   api().remove(flux_path(kOperatorPart));
   ASSERT_TRUE(rig::wait_until([&] { return !api().exists(kDeployment); }, kSoon)) << told();
   ASSERT_TRUE(rig::wait_until([&] { return !api().exists(flux_path(kOperatorPart)); }, kSoon));
-  EXPECT_TRUE(api().exists(resource));
-  EXPECT_EQ(api().field(resource, "/metadata/deletionTimestamp"), std::nullopt);
+  EXPECT_TRUE(api().exists(kDefinition));
+  EXPECT_EQ(api().field(kDefinition, "/metadata/deletionTimestamp"), std::nullopt);
   EXPECT_TRUE(api().exists(path()));
 }
 
@@ -328,6 +258,38 @@ TEST_F(Flux, LongLeavesAPauseByTheProgramAloneWithoutTheAnnotation) {
   pause_and_push([&] { EXPECT_EQ(type({"pause", "balance"}).exit_code, kDone); });
   EXPECT_EQ(api().field(path(), "/spec/execution"), "Paused");
   EXPECT_EQ(state(), "Paused");
+}
+
+TEST_F(Flux, LongInstallsAndUpgradesTheChartAndKeepsTheResourceWhenItIsUninstalled) {
+  begin(kCommitsActAtOnce, true);
+  ASSERT_NO_FATAL_FAILURE(forget_the_definition());
+  commit(std::string(kAtOnce) + kVerySlowly);
+  apply_manifest_with_chart();
+  ASSERT_TRUE(comes_to_be(kDeployment)) << told();
+  let_the_operator_be_available();
+  EXPECT_TRUE(release_becomes_ready("InstallSucceeded")) << told();
+  start_operator();
+  ASSERT_TRUE(wait_for_open_slot(world().cluster)) << told();
+
+  api().merge(flux_path(kRelease), R"({"spec": {"values": {"operator": {"workers": 2}}}})");
+  ASSERT_TRUE(rig::wait_until([&] { return api().field(kDeployment, "/metadata/generation") == "2"; }, kSoon))
+      << told();
+  world().running.reset();
+  start_operator();  // as the Deployment's new pod
+  let_the_operator_be_available();
+  EXPECT_TRUE(release_becomes_ready("UpgradeSucceeded")) << told();
+  EXPECT_EQ(state(), "Rebalancing") << told();
+  push(kAtOnce);
+  ASSERT_TRUE(reaches("Succeeded")) << told();
+  EXPECT_TRUE(shop_becomes("True")) << told();
+
+  world().running.reset();
+  api().remove(flux_path(kRelease));
+  ASSERT_TRUE(rig::wait_until([&] { return !api().exists(flux_path(kRelease)); }, kSoon)) << told();
+  EXPECT_FALSE(api().exists(kDeployment));
+  EXPECT_EQ(api().field(kDefinition, "/spec/group"), "redisrebalance.io");
+  EXPECT_EQ(api().field(kDefinition, "/metadata/deletionTimestamp"), std::nullopt);
+  EXPECT_EQ(state(), "Succeeded");
 }
 
 }  // namespace

@@ -8,6 +8,7 @@ namespace {
 
 constexpr const char* kSources = "source-controller";
 constexpr const char* kKustomizations = "kustomize-controller";
+constexpr const char* kHelm = "helm-controller";
 
 std::string loopback(int port) { return "127.0.0.1:" + std::to_string(port); }
 
@@ -15,9 +16,9 @@ std::string loopback(int port) { return "127.0.0.1:" + std::to_string(port); }
 
 bool has_flux() {
   try {
-    return std::ranges::all_of(std::vector<std::string>{kSources, kKustomizations}, [](const auto& name) {
-      return !kube_tool(name).empty() && !kube_tool(name + ".crds.yaml").empty();
-    });
+    return std::ranges::all_of(
+        std::vector<std::string>{kSources, kKustomizations, kHelm},
+        [](const auto& name) { return !kube_tool(name).empty() && !kube_tool(name + ".crds.yaml").empty(); });
   } catch (const std::runtime_error&) {
     return false;
   }
@@ -26,6 +27,7 @@ bool has_flux() {
 Flux::Flux(ControlPlane& plane, const GitServer& git, const FluxOptions& options) {
   install(plane, kSources);
   install(plane, kKustomizations);
+  if (options.helm) install(plane, kHelm);
   const std::string storage = loopback(free_port());
   sources_ = start(plane, git, kSources,
                    {"--storage-path=" + (folder_.path() / "storage").string(), "--storage-addr=" + storage,
@@ -34,6 +36,7 @@ Flux::Flux(ControlPlane& plane, const GitServer& git, const FluxOptions& options
   kustomizations_ = start(
       plane, git, kKustomizations,
       gates.empty() ? std::vector<std::string>{} : std::vector<std::string>{"--feature-gates=" + gates});
+  if (options.helm) releases_ = start(plane, git, kHelm, {});
 }
 
 void Flux::install(const ControlPlane& plane, const std::string& controller) const {
@@ -60,8 +63,14 @@ std::unique_ptr<Process> Flux::start(const ControlPlane& plane, const GitServer&
 }
 
 std::string Flux::said() const {
-  const std::string text = read_file(folder_.path() / (std::string(kKustomizations) + ".log"));
-  return text.substr(text.size() - std::min<std::size_t>(text.size(), 3000));
+  std::string all;
+  for (const std::string controller : {kKustomizations, kHelm}) {
+    const auto log = folder_.path() / (controller + ".log");
+    if (!std::filesystem::exists(log)) continue;
+    const std::string text = read_file(log);
+    all += text.substr(text.size() - std::min<std::size_t>(text.size(), 3000));
+  }
+  return all;
 }
 
 }  // namespace rig

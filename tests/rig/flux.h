@@ -1,5 +1,5 @@
-// The real controllers of Flux beside a control plane: source-controller and kustomize-controller, as
-// processes.
+// The real controllers of Flux beside a control plane, as processes: source-controller and
+// kustomize-controller, and where it is wanted helm-controller.
 #pragma once
 
 #include <memory>
@@ -9,20 +9,21 @@
 
 namespace rig {
 
-// Whether scripts/kube-tools got both; what it says where it did not.
+// Whether scripts/kube-tools got all three; what it says where it did not.
 bool has_flux();
 
 struct FluxOptions {
   std::string feature_gates;  // of kustomize-controller: NAME=true
+  bool helm = false;          // helm-controller too
 };
 
-// Installs Flux's resources and starts both with the administrator's rights, as Flux's own installation has
+// Installs Flux's resources and starts them with the administrator's rights, as Flux's own installation has
 // them. What fails is asked again each second, where they would wait for half a minute.
 class Flux {
  public:
   Flux(ControlPlane& plane, const GitServer& git, const FluxOptions& options = {});
 
-  std::string said() const;  // by kustomize-controller, the end of it
+  std::string said() const;  // by kustomize-controller and helm-controller, the ends of it
 
  private:
   void install(const ControlPlane& plane, const std::string& controller) const;
@@ -30,7 +31,7 @@ class Flux {
                                  const std::string& controller, std::vector<std::string> more) const;
 
   TempFolder folder_;
-  std::unique_ptr<Process> sources_, kustomizations_;
+  std::unique_ptr<Process> sources_, kustomizations_, releases_;
 };
 
 }  // namespace rig

@@ -105,6 +105,23 @@ TEST(StoredRebalance, DefaultsThatTheServerFilledInAreNotAskedFor) {
   EXPECT_THAT(asked.value().invalid, HasSubstr("coldKeys"));
 }
 
+TEST(StoredRebalance, WhatOthersManageAndTheStatusSayNothingOfTheSpec) {
+  std::string text = rebalance(R"({"cluster": {"podSelector": {"matchLabels": {"app": "redis"}}}})",
+                               R"({"state": "Succeeded", "ofANewerVersion": {"spec": 1}})");
+  text.insert(text.find("\"name\": \"add\""), R"("managedFields": [{"fieldsV1": {"f:spec": {".": {}}}}], )");
+  const auto stored = decode_stored_rebalance(text).value();
+  EXPECT_TRUE(stored.resource) << stored.invalid;
+  EXPECT_EQ(stored.status.status.state, State::kSucceeded);
+}
+
+TEST(Kept, HasTheNamedMembersOfAnObjectAndOfEachObjectOfAList) {
+  const std::vector<KeptMember> members{{"a"}, {"list", {{"x"}}}};
+  EXPECT_EQ(kept(R"({"b": 1, "a": {"b": [2]}, "list": [{"x": "]", "y": 2}, {"y": 3}, 4]})", members),
+            R"({"a":{"b": [2]},"list":[{"x":"]"},{},4]})");
+  EXPECT_EQ(kept("{}", members), "{}");
+  EXPECT_EQ(kept(R"({"list": null, "a": []})", members), R"({"list":null,"a":[]})");
+}
+
 TEST(JsonTree, IsTheSameAsTheYamlReadersApartFromLines) {
   const auto json = parse_json(kPod, "pod").value();
   const auto yaml = parse_yaml(kPod, "pod").value().front();
@@ -122,6 +139,7 @@ TEST(JsonTree, IsTheSameAsTheYamlReadersApartFromLines) {
 TEST(JsonTree, BrokenOrTooDeepTextIsRefused) {
   EXPECT_FALSE(parse_json("{\"a\": ", "text"));
   EXPECT_FALSE(parse_json(std::string(100, '[') + std::string(100, ']'), "text"));
+  EXPECT_TRUE(parse_json("[\"\\\"" + std::string(100, '[') + "\"]", "text"));  // in a string they count nothing
 }
 
 }  // namespace

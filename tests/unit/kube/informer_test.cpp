@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "kube/json_slice.h"
+#include "codec/json_slice.h"
 #include "scripted_transport.h"
 
 namespace rebalance {

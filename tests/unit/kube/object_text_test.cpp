@@ -4,7 +4,7 @@
 
 #include <vector>
 
-#include "kube/json_slice.h"
+#include "codec/json_slice.h"
 
 namespace rebalance {
 namespace {

@@ -10,6 +10,11 @@
 
 namespace rebalance {
 
+// Calls `member` with the name and the text of the value of each, until it says false; false: `object` is no
+// object, or broken before that.
+bool json_members(std::string_view object,
+                  const std::function<bool(std::string_view name, std::string_view value)>& member);
+
 // The text of the member's value; nullopt: no such member, or `object` is no object or broken before it.
 std::optional<std::string_view> json_member(std::string_view object, std::string_view key);
 

@@ -1,4 +1,4 @@
-#include "kube/json_slice.h"
+#include "codec/json_slice.h"
 
 #include <nlohmann/json.hpp>
 
@@ -48,23 +48,35 @@ std::string_view between(std::string_view text, std::size_t begin, std::size_t e
 
 }  // namespace
 
-std::optional<std::string_view> json_member(std::string_view object, std::string_view key) {
+bool json_members(std::string_view object,
+                  const std::function<bool(std::string_view, std::string_view)>& member) {
   auto at = skip_space(object, 0);
-  if (at >= object.size() || object[at] != '{') return std::nullopt;
+  if (at >= object.size() || object[at] != '{') return false;
+  const auto first = skip_space(object, at + 1);
+  if (first < object.size() && object[first] == '}') return true;
   do {
     const auto name = skip_space(object, at + 1);
-    if (name >= object.size() || object[name] != '"') return std::nullopt;
+    if (name >= object.size() || object[name] != '"') return false;
     const auto name_end = skip_string(object, name);
-    if (name_end == npos) return std::nullopt;
+    if (name_end == npos) return false;
     const auto colon = skip_space(object, name_end);
-    if (colon >= object.size() || object[colon] != ':') return std::nullopt;
+    if (colon >= object.size() || object[colon] != ':') return false;
     const auto value = skip_space(object, colon + 1);
     const auto value_end = skip_value(object, value);
-    if (value_end == npos) return std::nullopt;
-    if (between(object, name + 1, name_end - 1) == key) return between(object, value, value_end);
+    if (value_end == npos) return false;
+    if (!member(between(object, name + 1, name_end - 1), between(object, value, value_end))) return true;
     at = skip_space(object, value_end);
   } while (at < object.size() && object[at] == ',');
-  return std::nullopt;
+  return at < object.size() && object[at] == '}';
+}
+
+std::optional<std::string_view> json_member(std::string_view object, std::string_view key) {
+  std::optional<std::string_view> found;
+  json_members(object, [&](std::string_view name, std::string_view value) {
+    if (name == key) found = value;
+    return !found;
+  });
+  return found;
 }
 
 bool json_elements(std::string_view array, const std::function<void(std::string_view)>& element) {
