@@ -40,9 +40,12 @@ class Work:
             try:
                 self.step(self, i)
             except Exception as error:
-                self.errors[f"{type(error).__name__} {error}"] += 1
+                self.failed(error)
             i = (i + 1) % self.count
             time.sleep(0.001)
+
+    def failed(self, error):
+        self.errors[f"{type(error).__name__} {error}"] += 1
 
 
 def single(work, i):
@@ -82,11 +85,13 @@ def pipeline(work, i):
     for key in keys:
         batch.incr(f"p:{{{key}}}")
     for key, said in zip(keys, batch.execute(raise_on_error=False)):
-        if isinstance(said, Exception):
-            work.errors[f"{type(said).__name__} {said}"] += 1
-            continue
-        work.done[key] += 1
-        expect(said, work.done[key])
+        try:
+            if isinstance(said, Exception):
+                raise said
+            work.done[key] += 1
+            expect(said, work.done[key])
+        except Exception as error:
+            work.failed(error)
 
 
 def push(work, i):
