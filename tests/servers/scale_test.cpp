@@ -27,20 +27,6 @@ INSTANTIATE_TEST_SUITE_P(Scale, LongBigKeys, testing::Values(Case{"KeyByKey", "r
 constexpr int kOld = 16, kNew = 4;
 constexpr std::int64_t kKeys = 2'000'000;
 
-std::int64_t keys_of_all(const rig::TestCluster& cluster) {
-  std::int64_t keys = 0;
-  for (int i = 0; i < cluster.size(); ++i) keys += cluster.keys_of(i);
-  return keys;
-}
-
-// SETSLOT, over all servers: one that is told to every node takes each of them milliseconds (nodes.conf).
-std::int64_t setslots_of(const rig::TestCluster& cluster, int index) {
-  const auto stats = cluster.command(index, {"INFO", "commandstats"}).text;
-  const auto calls = rig::info_field(stats, "cmdstat_cluster|setslot");
-  const auto at = calls.find('=');
-  return at == std::string::npos ? 0 : std::stoll(calls.substr(at + 1));
-}
-
 TEST_P(LongScale, TwentyPrimariesWithTwoMillionKeysAreBalanced) {
   const auto& [engine, version] = GetParam();
   rig::TestCluster cluster(rig::version_named(version), {.primaries = kOld, .empty_primaries = kNew});
@@ -61,8 +47,6 @@ TEST_P(LongScale, TwentyPrimariesWithTwoMillionKeysAreBalanced) {
   constexpr double kShare = static_cast<double>(kKeys) / (kOld + kNew);
   for (int i = 0; i < cluster.size(); ++i)
     EXPECT_NEAR(static_cast<double>(cluster.keys_of(i)), kShare, 0.1 * kShare) << "node " << i;
-  for (int i = 0; i < cluster.size(); ++i)
-    std::cout << "SETSLOT of node " << i << ": " << setslots_of(cluster, i) << "\n";
   expect_clean(cluster);
   expect_same_data(before, digest_without(cluster.seed(), "writer:"));
 }
