@@ -91,3 +91,17 @@ exec "\$d/lib/ld.so" --library-path "\$d/lib" "\$p" "\$@"
 SH
   chmod +x "$1"
 }
+
+# go_command WORK: the go command, Debian 13's when the system's is missing or cannot fetch a toolchain by itself.
+go_command() {
+  local work=$1 own=$cache/kube-go/usr/lib/go-1.24/bin/go
+  if command -v go > /dev/null && go version | awk '{ sub("go", "", $3); split($3, v, "."); exit !(v[1] > 1 || v[2] >= 21) }'; then
+    echo go
+    return
+  fi
+  if [ ! -x "$own" ]; then
+    unpack_debs "$work" trixie golang-1.24-go >&2 || return
+    rm -rf "$cache/kube-go" && mv "$work/tree" "$cache/kube-go" || return
+  fi
+  echo "$own"
+}

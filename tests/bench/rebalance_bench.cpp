@@ -64,10 +64,13 @@ Options parse(int argc, char** argv) {
   app.add_option("--server", options.server, "version of servers and redis-cli");
   app.add_option("--program", options.workload.program, "another build of ours");
   app.add_option("--rounds", options.rounds, "runs of each contestant")->check(CLI::PositiveNumber);
-  app.add_option("--keys", options.workload.keys, "strings in the three primaries together");
+  app.add_option("--keys", options.workload.keys, "strings in all primaries together");
   app.add_option("--value-bytes", options.workload.value_bytes, "of each string");
   app.add_option("--hash-fields", options.workload.hash_fields,
                  "hashes of so many fields instead of strings");
+  app.add_option("--primaries", options.workload.primaries, "that have slots")->check(CLI::PositiveNumber);
+  app.add_option("--empty", options.workload.empty_primaries, "primaries that have none")
+      ->check(CLI::PositiveNumber);
   app.add_option("--replicas", options.workload.replicas, "of each primary")->check(CLI::NonNegativeNumber);
   app.add_option("--rate", options.workload.operations_per_second, "writes a second of the clients");
   app.add_option("--clients", options.workload.clients, "that write, with a connection to each primary");
@@ -87,11 +90,12 @@ Options parse(int argc, char** argv) {
 void print_settings(const Options& options, const std::vector<Row>& rows) {
   const auto& work = options.workload;
   fmt::print(
-      "{} {}.{}.{}: 3 primaries and an empty one, {} replicas each; {} {} of {} bytes; {} clients write "
+      "{} {}.{}.{}: {} primaries and {} empty, {} replicas each; {} {} of {} bytes; {} clients write "
       "{:.0f} a second\n"
       "{} rounds, each contestant once a round on a fresh cluster; load average {}\n",
-      work.version.product, work.version.major, work.version.minor, work.version.patch, work.replicas,
-      work.keys, work.hash_fields > 0 ? fmt::format("hashes of {} fields", work.hash_fields) : "strings",
+      work.version.product, work.version.major, work.version.minor, work.version.patch, work.primaries,
+      work.empty_primaries, work.replicas, work.keys,
+      work.hash_fields > 0 ? fmt::format("hashes of {} fields", work.hash_fields) : "strings",
       work.value_bytes, work.clients, work.operations_per_second, options.rounds, load_average());
   for (const auto& row : rows) fmt::print("  {}: {}\n", row.contestant.name, row.contestant.settings);
 }

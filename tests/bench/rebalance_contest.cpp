@@ -19,10 +19,9 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr int kNew = 3;  // the primary without slots, after the three that have them
 constexpr std::int64_t kPodLimit = 1LL << 30;
 constexpr rig::Milliseconds kLook{2};
-constexpr rig::Milliseconds kPatience{300'000};
+constexpr rig::Milliseconds kPatience{900'000};
 
 double seconds(Clock::duration time) { return std::chrono::duration<double>(time).count(); }
 
@@ -130,6 +129,12 @@ Told run_redis_cli(const Contestant& contestant, const rig::TestCluster& cluster
   return told;
 }
 
+std::int64_t keys_of_new(const rig::TestCluster& cluster, const Workload& workload) {
+  std::int64_t keys = 0;
+  for (int i = workload.primaries; i < cluster.primaries(); ++i) keys += cluster.keys_of(i);
+  return keys;
+}
+
 void must_be_clean(const rig::TestCluster& cluster, const rig::WriterVerdict& verdict) {
   cluster.wait_until_agreed();
   if (const auto judgement = cluster.check(); !judgement.clean) throw std::runtime_error(judgement.text);
@@ -140,8 +145,9 @@ void must_be_clean(const rig::TestCluster& cluster, const rig::WriterVerdict& ve
 
 Measured compete(const Contestant& contestant, const Workload& workload) {
   rig::TempFolder folder;
-  rig::TestCluster cluster(workload.version,
-                           {.primaries = 3, .empty_primaries = 1, .replicas = workload.replicas});
+  rig::TestCluster cluster(workload.version, {.primaries = workload.primaries,
+                                              .empty_primaries = workload.empty_primaries,
+                                              .replicas = workload.replicas});
   rig::fill(cluster.seed(), {.keys = workload.keys,
                              .min_value_bytes = workload.value_bytes,
                              .max_value_bytes = workload.value_bytes,
@@ -161,7 +167,7 @@ Measured compete(const Contestant& contestant, const Workload& workload) {
   must_be_clean(cluster, verdict);
   return {contestant.name,
           told.slots,
-          cluster.keys_of(kNew),
+          keys_of_new(cluster, workload),
           told.moving_seconds,
           seconds(told.watched.exited - told.watched.started),
           told.watched.cpu_seconds,

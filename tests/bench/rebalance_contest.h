@@ -1,4 +1,4 @@
-// One run of a tool that spreads the slots of three primaries over a fourth, with clients at work meanwhile.
+// One run of a tool that spreads the slots of some primaries over empty ones, with clients at work meanwhile.
 #pragma once
 
 #include <cstdint>
@@ -26,7 +26,8 @@ struct Workload {
   std::int64_t keys = 200'000;
   std::int64_t value_bytes = 1024;
   std::int64_t hash_fields =
-      0;             // above 0: each key is a hash of so many fields, which have value_bytes together
+      0;  // above 0: each key is a hash of so many fields, which have value_bytes together
+  int primaries = 3, empty_primaries = 1;
   int replicas = 0;  // of each primary
   // Writes of all clients together, open loop. Each client has one command on its way at most: enough of them
   // that none is late only because of its own command before.
@@ -37,7 +38,7 @@ struct Workload {
 struct Measured {
   std::string name;
   int slots = 0;
-  std::int64_t keys = 0;      // that the new primary holds afterwards, clients' own included
+  std::int64_t keys = 0;      // that the new primaries hold afterwards, clients' own included
   double moving_seconds = 0;  // ours: its own word, first writing command to last agreement. redis-cli: from
                               // its first slot on, to its end
   double total_seconds = 0;   // of the process
