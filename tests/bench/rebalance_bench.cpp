@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "rebalance_contest.h"
+#include "rebalance_plot.h"
 #include "rebalance_table.h"
 
 namespace rebalance {
@@ -27,30 +28,43 @@ struct Options {
 constexpr const char* kAlone =
     "approval: {mode: Automatic}\nsafety: {replicas: Ignore, persistence: Ignore}\n";
 // Times as many keys a second, and of the clients' p99.9.
-constexpr double kKeyByKeyWanted = 1.5, kLiveWanted = 5, kLiveGentle = 3, kLiveWait = 1.5;
+constexpr double kKeyByKeyWanted = 1.5, kLiveWanted = 5, kLiveGentle = 3, kLiveWait = 1.5, kAtomicWanted = 15,
+                 kAtomicOfByHand = 1 / 1.15;
 
 bool copies_live(const rig::ServerVersion& version) {
   return version.name == "r62" || version.name == "r70" || version.name == "r80";
 }
 
+bool moves_atomically(const rig::ServerVersion& version) {
+  return version.name == "r86" || version.name == "v91";
+}
+
 std::vector<Row> contestants(const rig::ServerVersion& version) {
   const std::string alone = kAlone, one_pair = "batch: {parallelPairs: 1}\n";
-  const bool live = copies_live(version);
+  const bool live = copies_live(version), atomic = moves_atomically(version);
   const auto redis_cli = [](const char* name, const char* settings, std::vector<std::string> words) {
-    return Row{{name, settings, false, "", "", 1, 1, std::move(words)}, {}};
+    return Row{{name, settings, Tool::kRedisCli, "", "", 1, 1, 0, std::move(words)}, {}};
   };
   const auto ours = [](const char* name, const char* settings, const std::string& spec, double wanted,
                        double wait) {
-    return Row{{name, settings, true, "type: Balance", spec, wanted, wait, {}}, {}};
+    return Row{{name, settings, Tool::kOurs, "type: Balance", spec, wanted, wait, 0, {}}, {}};
   };
   std::vector<Row> rows{
       redis_cli("redis-cli", "--cluster-use-empty-masters --cluster-yes (pipeline 10, its default)", {}),
       redis_cli("redis-cli pipeline 100", "--cluster-use-empty-masters --cluster-yes --cluster-pipeline 100",
                 {"--cluster-pipeline", "100"}),
-      ours("default spec", "engine Auto", alone, live ? kLiveGentle : 1, kLiveWait),
+      ours("default spec", "engine Auto", alone,
+           live     ? kLiveGentle
+           : atomic ? kAtomicWanted
+                    : 1,
+           kLiveWait),
       ours("key by key", "engine KeyByKey", alone + "engine: KeyByKey\n", 1, kLiveWait),
       ours("key by key, one pair", "engine KeyByKey, batch.parallelPairs 1",
            alone + "engine: KeyByKey\n" + one_pair, kKeyByKeyWanted, 1)};
+  if (atomic) {
+    rows[2].contestant.of_by_hand = kAtomicOfByHand;
+    rows.push_back({{"by hand", "the servers' own commands, one source after another", Tool::kByHand}, {}});
+  }
   if (!live) return rows;
   rows.push_back(ours("live copy", "engine LiveCopy", alone + "engine: LiveCopy\n", kLiveWanted, 2));
   rows.push_back(ours("live copy, one pair", "engine LiveCopy, batch.parallelPairs 1",
@@ -85,6 +99,15 @@ Options parse(int argc, char** argv) {
   }
   options.workload.version = rig::version_named(options.server);
   return options;
+}
+
+std::string title(const Options& options) {
+  const auto& work = options.workload;
+  return fmt::format("{} {}.{}.{}, {} {} of {} bytes, {} + {} primaries, medians of {} rounds",
+                     work.version.product, work.version.major, work.version.minor, work.version.patch,
+                     work.keys,
+                     work.hash_fields > 0 ? fmt::format("hashes of {} fields", work.hash_fields) : "strings",
+                     work.value_bytes, work.primaries, work.empty_primaries, options.rounds);
 }
 
 void print_settings(const Options& options, const std::vector<Row>& rows) {
@@ -126,7 +149,9 @@ int bench(const Options& options) {
   fmt::print("\n{}\n", table(rows));
   for (const auto& claim : claims(rows))
     fmt::print("{}: {}\n", claim.met ? "met" : "NOT MET", claim.sentence);
-  if (!options.out.empty()) write_json(options.out, rows, options.workload);
+  if (options.out.empty()) return 0;
+  write_json(options.out, rows, options.workload);
+  write_plot(std::filesystem::path(options.out).replace_extension("svg"), title(options), rows);
   return 0;
 }
 

@@ -9,6 +9,7 @@
 #include <optional>
 #include <stdexcept>
 
+#include "rebalance_by_hand.h"
 #include "rig/fill.h"
 #include "rig/manifests.h"
 #include "rig/process.h"
@@ -129,6 +130,26 @@ Told run_redis_cli(const Contestant& contestant, const rig::TestCluster& cluster
   return told;
 }
 
+Told run_by_hand(const rig::TestCluster& cluster, const Workload& workload) {
+  Told told;
+  told.watched.started = told.watched.began = Clock::now();
+  const auto moved = move_by_hand(cluster, workload.primaries);
+  told.watched.ended = told.watched.exited = Clock::now();
+  told.slots = moved.slots;
+  told.moving_seconds = moved.seconds;
+  return told;
+}
+
+Told run_tool(const Contestant& contestant, const Workload& workload, const rig::TestCluster& cluster,
+              const std::filesystem::path& folder) {
+  switch (contestant.tool) {
+    case Tool::kOurs: return run_ours(contestant, workload.program, cluster, folder);
+    case Tool::kRedisCli: return run_redis_cli(contestant, cluster, folder);
+    case Tool::kByHand: break;
+  }
+  return run_by_hand(cluster, workload);
+}
+
 std::int64_t keys_of_new(const rig::TestCluster& cluster, const Workload& workload) {
   std::int64_t keys = 0;
   for (int i = workload.primaries; i < cluster.primaries(); ++i) keys += cluster.keys_of(i);
@@ -160,8 +181,7 @@ Measured compete(const Contestant& contestant, const Workload& workload) {
                       {.operations_per_second = workload.operations_per_second, .threads = workload.clients});
   if (!rig::wait_until([&] { return clients.acknowledged() > 500; }, rig::Milliseconds(20'000)))
     throw std::runtime_error("the clients do not get to work");
-  const Told told = contestant.ours ? run_ours(contestant, workload.program, cluster, folder.path())
-                                    : run_redis_cli(contestant, cluster, folder.path());
+  const Told told = run_tool(contestant, workload, cluster, folder.path());
   const auto report = clients.stop(rig::TimeWindow{told.watched.began, told.watched.ended});
   const auto verdict = clients.verify();
   must_be_clean(cluster, verdict);

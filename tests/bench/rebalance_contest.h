@@ -10,13 +10,20 @@
 
 namespace rebalance {
 
+enum class Tool {
+  kOurs,
+  kRedisCli,  // of the servers' own version
+  kByHand,    // the servers' commands for atomic migration, typed
+};
+
 struct Contestant {
   std::string name;
-  std::string settings;            // as the table prints them
-  bool ours = true;                // else redis-cli of the servers' own version
+  std::string settings;  // as the table prints them
+  Tool tool = Tool::kOurs;
   std::string goal, spec;          // ours: lines of spec.goal and of spec
   double wanted = 1;               // ours: times as many keys a second as redis-cli with its defaults
   double wait = 1;                 // ours: times the clients' p99.9 with redis-cli at most
+  double of_by_hand = 0;           // ours: times as many keys a second as by hand; 0: not compared
   std::vector<std::string> words;  // redis-cli: options added to those that every row has
 };
 

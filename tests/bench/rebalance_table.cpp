@@ -56,7 +56,7 @@ double worst_wait(const Row& row) {
 
 Claim faster(const Row& ours, const Row& theirs, double wanted) {
   const double times = rate(ours) / rate(theirs);
-  return {fmt::format("{}: {:.2f} x as many keys a second as {} (wanted: {:.1f})", ours.contestant.name,
+  return {fmt::format("{}: {:.2f} x as many keys a second as {} (wanted: {:.2f})", ours.contestant.name,
                       times, theirs.contestant.name, wanted),
           times >= wanted};
 }
@@ -94,9 +94,13 @@ std::string table(const std::vector<Row>& rows) {
 std::vector<Claim> claims(const std::vector<Row>& rows) {
   std::vector<Claim> all;
   for (const auto& row : rows) {
-    if (!row.contestant.ours) continue;
+    if (row.contestant.tool != Tool::kOurs) continue;
     all.push_back(faster(row, rows.front(), row.contestant.wanted));
     all.push_back(no_slower_for_clients(row, rows.front()));
+    const auto by_hand =
+        std::ranges::find(rows, Tool::kByHand, [](const Row& r) { return r.contestant.tool; });
+    if (by_hand != rows.end() && row.contestant.of_by_hand > 0)
+      all.push_back(faster(row, *by_hand, row.contestant.of_by_hand));
   }
   return all;
 }
