@@ -36,7 +36,7 @@ std::vector<Violation> unsupported_features(const RebalanceSpec& spec, const Set
   return refusals.take();
 }
 
-std::vector<std::string> defaulted_missing_features(const RebalanceSpec& spec, const SetPaths& set) {
+std::vector<std::string> defaulted_missing_features(const SetPaths& set) {
   std::vector<std::string> missing;
   if (!set.contains("spec.coldKeys"))
     missing.emplace_back("coldKeys (a report of keys that nobody used for long)");

@@ -15,7 +15,7 @@ namespace rebalance {
 std::vector<Violation> unsupported_features(const RebalanceSpec& spec, const SetPaths& set);
 
 // Defaults that promise something which is not there yet, for the plan's footnote:
-// "canary (50 slots first, watched for 30 s)".
-std::vector<std::string> defaulted_missing_features(const RebalanceSpec& spec, const SetPaths& set);
+// "coldKeys (a report of keys that nobody used for long)".
+std::vector<std::string> defaulted_missing_features(const SetPaths& set);
 
 }  // namespace rebalance

@@ -260,7 +260,7 @@ Result<DecodedRebalance> decode_rebalance(const YamlNode& node, const std::strin
     return refuse(broken, node, source);
   const auto missing = unsupported_features(spec, decoded.set_paths);
   if (!missing.empty()) return refuse(missing, node, source);
-  decoded.not_there_yet = defaulted_missing_features(spec, decoded.set_paths);
+  decoded.not_there_yet = defaulted_missing_features(decoded.set_paths);
   return decoded;
 }
 
