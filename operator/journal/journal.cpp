@@ -20,7 +20,8 @@ json to_json(const MoveIntent& intent) {
           {"target", intent.target},
           {"sourceRunId", intent.source_run_id},
           {"targetRunId", intent.target_run_id},
-          {"slots", intent.slots.text()}};
+          {"slots", intent.slots.text()},
+          {"begun", intent.begun}};
 }
 
 // Throws what json throws; the one caller turns it into an Error.
@@ -37,6 +38,7 @@ MoveIntent from_json(const json& object) {
   auto slots = SlotSet::parse(object.at("slots").get<std::string>());
   if (!slots) throw std::invalid_argument(slots.error().message);
   intent.slots = std::move(*slots);
+  intent.begun = object.value("begun", true);  // one that does not say so is of an earlier version
   return intent;
 }
 
@@ -79,6 +81,19 @@ Status Journal::open(const MoveIntent& intent) {
   intents_.push_back(intent);
   auto written = write();
   if (!written) intents_.pop_back();
+  return written;
+}
+
+Status Journal::begin(const NodeId& source, const NodeId& target, const SlotSet& slots) {
+  const std::scoped_lock guard(mutex_);
+  const auto before = intents_;
+  for (auto& intent : intents_) {
+    if (intent.source == source && intent.target == target && intent.slots.overlaps(slots))
+      intent.begun = true;
+  }
+  if (intents_ == before) return {};
+  auto written = write();
+  if (!written) intents_ = before;
   return written;
 }
 

@@ -17,6 +17,7 @@ class Journal : public IntentLog {
   ~Journal() override;  // writes the closes that are not yet durable
 
   Status open(const MoveIntent& intent) override;
+  Status begin(const NodeId& source, const NodeId& target, const SlotSet& slots) override;
   // Becomes durable with the next open(), with flush(), or when no intent is left.
   Status close(const NodeId& source, const NodeId& target, const SlotSet& slots) override;
   std::vector<MoveIntent> intents() const override;

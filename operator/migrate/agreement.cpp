@@ -14,8 +14,8 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// Why this node does not agree; nullopt: it does. Marks on replicas are left to Repair's report: Valkey
-// replicas may keep stale ones after a full sync (valkey issue 998), and nobody can clear them there.
+// Why this node does not agree; nullopt: it does. Marks on replicas are left to Repair: Valkey
+// replicas may keep stale ones after a full sync (valkey issue 998).
 std::optional<std::string> disagreement(NodeLink& link, const NodeId& owner, const SlotSet& slots,
                                         std::stop_token stop) {
   if (!link.connected()) {

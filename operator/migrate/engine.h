@@ -53,6 +53,7 @@ struct Ask {
   bool clears = false;     // takes back what this move has put there, which only makes room
   bool ownership = false;  // hold the cluster's ownership lock from here until an ask without it: config
                            // epochs are bumped by one node at a time
+  SlotSet begins;          // their hand-over: the journal is told before this is sent
   Channel channel = Channel::kData;
   std::vector<Part> beside;  // to other connections at the same time; lost as one
 };

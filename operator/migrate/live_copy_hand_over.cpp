@@ -84,6 +84,7 @@ Step LiveCopy::paused(const Replies& replies) {
 Step LiveCopy::watch(const std::vector<std::string>& names, bool afresh) {
   Ask next{Side::kSource, {}};
   next.channel = Channel::kWatch;
+  next.begins = portion_.slots;  // not with EXEC: what is written while the journal is would be refused there
   Command pending{"WATCH"};
   Slot slot_of_pending = 0;
   const auto flush = [&] {

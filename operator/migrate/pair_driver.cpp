@@ -138,6 +138,14 @@ Result<Event> PairDriver::perform(const Ask& ask) {
     }
     if (!first_write_) first_write_ = BootClock::now();
   }
+  if (!ask.begins.empty()) {
+    const auto begun =
+        recorded([&] { return hooks_.intents.begin(source_.member().id, target_.member().id, ask.begins); });
+    if (!begun) {
+      refused_ = begun.error();
+      return std::unexpected(*refused_);
+    }
+  }
   if (ask.side == Side::kOthers) {
     tell_others(ask);
     return Answer{};
@@ -187,6 +195,17 @@ Result<Answer> PairDriver::send_together(const Ask& ask) {
   for (const auto& talk : talks)
     std::ranges::move(talk.connection->take_messages(), std::back_inserter(answer.messages));
   return answer;
+}
+
+Status PairDriver::recorded(const std::function<Status()>& write) const {
+  while (true) {
+    auto written = write();
+    const bool passes = !written && (written.error().code == ErrorCode::kUnavailable ||
+                                     written.error().code == ErrorCode::kTimeout);
+    if (!passes || stop_.stop_requested()) return written;
+    TRY_OK(hooks_.gate.may_write());
+    wait_for(stop_, 500ms);
+  }
 }
 
 // Only shortens redirects: gossip would tell them. One that cannot be reached is left to gossip for the rest

@@ -25,6 +25,9 @@ class PairDriver {
   // trip.
   Status drive(GroupEngine& engine, const std::function<void(const Progress&)>& progressed);
   void release() { turn_.reset(); }
+  // Writes to the journal, which may be where nobody answers for a moment, as while an API server restarts.
+  // Nothing can be lost while we wait there, and as long as the cluster is ours it is better than giving up.
+  Status recorded(const std::function<Status()>& write) const;
 
   // How the source reaches the target; reads the credentials anew.
   Result<MigrateAddress> address();

@@ -12,7 +12,6 @@
 #include "migrate/merge.h"
 #include "migrate/pair_driver.h"
 #include "migrate/slot_commands.h"
-#include "migrate/unstage.h"
 #include "redis/atomic_tasks.h"
 
 namespace rebalance {
@@ -145,7 +144,8 @@ Status RepairRun::execute(const RepairStep& step) {
   switch (step.kind) {
     case Kind::kFinish: return finish(step);
     case Kind::kMerge: return merge(step);
-    case Kind::kUnstage: return unstage(step);
+    case Kind::kUnstage:
+    case Kind::kClear: return unstage(step);
     case Kind::kAssign: return assign(step);
     case Kind::kStable:
       for_each_slot(step.slots, [&](Slot slot) { commands.push_back(setslot_stable(slot)); });
@@ -214,7 +214,7 @@ Status RepairRun::unstage(const RepairStep& step) {
   PairDriver pair(*source, *target, {}, job_.options, hooks_, stop_);
   TRY_OK(pair.connect());
   const auto engine =
-      make_unstage({pair.source(), pair.target(), step.slots, !step.proven, job_.options.attempts});
+      make_unstage({pair.source(), pair.target(), step.slots, copies_that_go(step), job_.options.attempts});
   const auto done = pair.drive(*engine, [](const Progress&) {});
   for (const auto& node : {step.source, step.target}) {
     if (auto* link = link_to(node)) TRY_OK(link->connect(stop_));

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "migrate/runner.h"
+#include "migrate/unstage.h"
 #include "model/cluster.h"
 #include "model/intent.h"
 
@@ -37,6 +38,7 @@ struct RepairStep {
                // where it stands
     kUnstage,  // `target` holds copies that live copy staged for slots that `source` owns: each goes whose
                // key the source has
+    kClear,    // the same before any hand-over: all of them go
     kMerge,    // `source` does not own the slots but holds keys of them: they go to the owner `target`
     kNotify,   // `target` owns them and `source` holds none of their keys: SETSLOT NODE on `source`
     kStable,   // SETSLOT STABLE on `source`, whose mark leads nowhere
@@ -50,6 +52,8 @@ struct RepairStep {
       false;  // of kFinish: the target's copies are ours (journal); of kUnstage: nothing was handed over
   std::string reason;  // a sentence: what was found
 };
+
+Copies copies_that_go(const RepairStep& step);  // of kUnstage and kClear
 
 struct RepairPicture {
   std::vector<OddSlot> slots;

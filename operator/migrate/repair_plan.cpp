@@ -109,7 +109,10 @@ class OneSlot {
     Steps steps;
     for (const auto& node : slot_.nodes) {
       if (node.role == Role::kReplica || node.id == owner.id || node.id == heir(owner)) continue;
-      if (staged(owner, node)) {
+      if (untouched(owner, node)) {
+        steps.push_back(step(Kind::kClear, owner.id, node.id,
+                             "a live copy was interrupted before it handed anything over: its copies go"));
+      } else if (staged(owner, node)) {
         steps.push_back(
             step(Kind::kUnstage, owner.id, node.id,
                  "an interrupted live copy has left copies of keys that their owner still serves"));
@@ -139,6 +142,14 @@ class OneSlot {
         owner.id == intent_->target || (taken != picture_.replica_of.end() && taken->second == owner.id);
     if (given || (owner.id != intent_->source && owner.keys == 0)) return false;
     return node.keys > 0 || node.importing_from == intent_->source;
+  }
+
+  // The journal was to be told before the first hand-over. The mark, which nobody else set, tells that the
+  // target was looked at first, and held no key of the slot.
+  bool untouched(const SlotOnNode& owner, const SlotOnNode& node) const {
+    return intent_ != nullptr && intent_->engine == Engine::kLiveCopy && !intent_->begun &&
+           node.id == intent_->target && node.importing_from == intent_->source &&
+           owner.id != intent_->target && owner.migrating_to.empty();
   }
 
   Steps marks_of_owner(const SlotOnNode& owner) const {
@@ -171,17 +182,23 @@ class OneSlot {
     return steps;
   }
 
+  // A Valkey replica that synced anew keeps marks that its primary has not (valkey issue 998), refuses
+  // SETSLOT, and would serve by them once it takes over. Its primary's STABLE is replicated, whether that one
+  // has a mark or not (tried on 8.1 and 9.1).
   Steps replica_marks() const {
     Steps steps;
     for (const auto& node : slot_.nodes) {
-      if (node.role == Role::kPrimary || (node.migrating_to.empty() && node.importing_from.empty())) continue;
-      if (owners_.front()->migrating_to.empty()) {
-        steps.push_back(step(Kind::kReport, node.id, {},
-                             "a replica keeps a mark that its primary has not (valkey issue 998): let it "
-                             "sync anew, or restart it"));
-      }
+      if (node.role == Role::kPrimary || !marked(node)) continue;
+      const auto primary = picture_.replica_of.find(node.id);
+      const auto* there = primary == picture_.replica_of.end() ? nullptr : find(primary->second);
+      if (there != nullptr && !marked(*there))
+        steps.push_back(
+            step(Kind::kStable, there->id, {}, "a replica keeps a mark that its primary has not"));
     }
     return steps;
+  }
+  static bool marked(const SlotOnNode& node) {
+    return !node.migrating_to.empty() || !node.importing_from.empty();
   }
 
   // Where the owner migrates it to; if that one failed over, who took its place.
@@ -236,6 +253,11 @@ bool same(const RepairStep& a, const RepairStep& b) {
 }
 
 }  // namespace
+
+Copies copies_that_go(const RepairStep& step) {
+  if (step.kind == Kind::kClear) return Copies::kAll;
+  return step.proven ? Copies::kOfKeysThere : Copies::kEqual;
+}
 
 std::vector<RepairStep> plan_repair(const RepairPicture& picture) {
   Steps plan;

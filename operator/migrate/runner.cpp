@@ -49,8 +49,6 @@ class BatchRun {
   Status clear_staged(const Group& group);
   Result<std::unique_ptr<GroupEngine>> engine_for(const Group& group);
   Status move_group(const Group& group);
-  template <typename Write>
-  Status recorded(Write write) const;
   Status close_group(const Group& group, const GroupEngine& engine);
   void throttle();
   void report(const Progress& group);
@@ -151,25 +149,11 @@ int BatchRun::most_slots(Engine engine) const {
   return live ? static_cast<int>(std::clamp<std::int64_t>(kMostKeysOfLiveGroup / keys, 1, most)) : most;
 }
 
-// The journal may be where nobody answers for a moment, as while an API server restarts. Nothing of the group
-// is open then, so that waiting is safe, and as long as the cluster is ours it is better than giving up.
-template <typename Write>
-Status BatchRun::recorded(Write write) const {
-  while (true) {
-    auto written = write();
-    const bool passes = !written && (written.error().code == ErrorCode::kUnavailable ||
-                                     written.error().code == ErrorCode::kTimeout);
-    if (!passes || stop_.stop_requested()) return written;
-    TRY_OK(hooks_.gate.may_write());
-    wait_for(stop_, 500ms);
-  }
-}
-
 Status BatchRun::move_group(const Group& group) {
   TRY_OK(hooks_.gate.may_write());
   const MoveIntent intent{group.engine,          job_.source.id,        job_.target.id,
                           pair_.source().run_id, pair_.target().run_id, group.slots};
-  if (!group.adopted) TRY_OK(recorded([&] { return hooks_.intents.open(intent); }));
+  if (!group.adopted) TRY_OK(pair_.recorded([&] { return hooks_.intents.open(intent); }));
   if (group.staged) TRY_OK(clear_staged(group));
   TRY(engine, engine_for(group));
   auto driven = pair_.drive(*engine, [this](const Progress& progress) {
@@ -183,8 +167,9 @@ Status BatchRun::move_group(const Group& group) {
 
 // A key that the source has deleted since must not come back with its copy.
 Status BatchRun::clear_staged(const Group& group) {
+  const auto copies = group.proven ? Copies::kOfKeysThere : Copies::kEqual;
   const auto unstage =
-      make_unstage({pair_.source(), pair_.target(), group.slots, !group.proven, job_.options.attempts});
+      make_unstage({pair_.source(), pair_.target(), group.slots, copies, job_.options.attempts});
   return pair_.drive(*unstage, [](const Progress&) {});
 }
 
@@ -222,7 +207,7 @@ Status BatchRun::close_group(const Group& group, const GroupEngine& engine) {
   throttle();
   SlotSet closed = group.slots;
   closed.remove(engine.left_open());
-  return recorded([&] { return hooks_.intents.close(job_.source.id, job_.target.id, closed); });
+  return pair_.recorded([&] { return hooks_.intents.close(job_.source.id, job_.target.id, closed); });
 }
 
 void BatchRun::throttle() {

@@ -72,7 +72,7 @@ class Unstage final : public GroupEngine {
   SlotSet unheard_;  // the source's, of which the target knows no owner
   SlotSet stuck_;    // with keys that are only on the target
   std::int64_t only_there_ = 0;
-  std::vector<std::string> found_, both_, alone_;  // keys; reach no log
+  std::vector<std::string> found_, both_, alone_;  // keys: listed, to be deleted, to stay; reach no log
   Stage stage_ = Stage::kClients;
   int tries_ = 0;
 };
@@ -171,7 +171,11 @@ Step Unstage::listed(const std::vector<Reply>& replies) {
     for (const auto& key : reply.items) found_.push_back(key.text);
   }
   if (found_.empty()) return close();
-  const char* question = job_.equal_only ? "DUMP" : "EXISTS";
+  if (job_.copies == Copies::kAll) {
+    both_ = std::move(found_);
+    return remove();
+  }
+  const char* question = job_.copies == Copies::kEqual ? "DUMP" : "EXISTS";
   Ask next{Side::kSource, {}};
   Part there{Side::kTarget, Channel::kData, {}};
   for (const auto& key : found_) {
@@ -189,7 +193,7 @@ Step Unstage::compared(const Answer& answer) {
   for (std::size_t i = 0; i < found_.size(); ++i) {
     const auto &ours = answer.replies[i], &copy = answer.beside[0][2 * i + 1];
     if (!is_there(copy)) continue;
-    const bool known = is_there(ours) && (!job_.equal_only || ours == copy);
+    const bool known = is_there(ours) && (job_.copies != Copies::kEqual || ours == copy);
     (known ? both_ : alone_).push_back(std::move(found_[i]));
   }
   return remove();
@@ -226,7 +230,7 @@ Step Unstage::end() {
                   "deletes them: look at them (ASKING, then DUMP, on the former), delete them there or "
                   "restore them on the owner, and run again",
                   only_there_, stuck_.text(), job_.target.name,
-                  job_.equal_only ? ", or not with this value," : "", job_.source.name));
+                  job_.copies == Copies::kEqual ? ", or not with this value," : "", job_.source.name));
 }
 
 Step Unstage::retry(const std::string& why) {

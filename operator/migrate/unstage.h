@@ -1,8 +1,9 @@
-// Removes what an interrupted live copy left on its target: each copy only if the source has the key. Pure.
+// Removes what an interrupted live copy left on its target. Pure.
 //
-// What is only on the target is never deleted: it may be the last of its kind, so a person must judge. The
-// driver that made the copies is gone, and its last transaction may still be on its way: both servers end all
-// connections of our own claim but the one that asks, before anything is looked at.
+// Where a hand-over may have been, each copy goes only if the source has the key. What is only on the target
+// stays then: it may be the last of its kind, so a person must judge. The driver that made the copies is
+// gone, and its last transaction may still be on its way: both servers end all connections of our own claim
+// but the one that asks, before anything is looked at.
 #pragma once
 
 #include <memory>
@@ -11,12 +12,18 @@
 
 namespace rebalance {
 
+enum class Copies {
+  kAll,  // no hand-over had begun, and the target has the mark that was set when it held none of these keys
+  kOfKeysThere,  // of which the source has the key
+  // Of which the source has the key with the same value: it took the place of the one that made the copies,
+  // and its mark went with that one; a hand-over may have been before.
+  kEqual
+};
+
 struct UnstageJob {
   PairNode source, target;  // who owns the slots now, and who holds the copies
   SlotSet slots;            // those that are MIGRATING to the target are left alone: they were handed over
-  // The source took the place of the one that made the copies, and its mark went with that one: a hand-over
-  // may have been before. A copy then goes only if the source has the same value.
-  bool equal_only = false;
+  Copies copies = Copies::kOfKeysThere;  // those that go
   int attempts = 6;
 };
 

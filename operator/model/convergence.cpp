@@ -318,7 +318,7 @@ void Examination::open_slots() {
           "if another tool is moving slots, wait for it; otherwise goal Repair finishes or clears them");
     } else {
       add(Severity::kWarning, "ReplicaOpenSlots", node.pod, evidence,
-          "if it stays when its primary has none, restart the replica: CLUSTER SETSLOT is refused there");
+          "if it stays when its primary has none, goal Repair clears it");
     }
   }
 }

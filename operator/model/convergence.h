@@ -23,7 +23,7 @@ namespace rebalance {
 //   ViewsDisagree           two nodes name different owners or roles                           blocker
 //   EqualConfigEpochs       two primaries share a config epoch                                 blocker;
 //   warning if one is empty OpenSlots               slots marked migrating or importing on a primary blocker
-//   ReplicaOpenSlots        the same on a replica (a stale mark that CLUSTER SETSLOT cannot clear)  warning
+//   ReplicaOpenSlots        the same on a replica (a stale mark, if its primary has none)        warning
 //   ForeignMigration        an atomic slot migration is under way                              blocker
 //   AnnouncedAddressDiffers gossip's address of a node is not its pod's                        warning;
 //   blocker if it is

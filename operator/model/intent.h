@@ -19,6 +19,9 @@ struct MoveIntent {
   NodeId source, target;
   std::string source_run_id, target_run_id;  // INFO server's run_id at that moment
   SlotSet slots;
+  // Of live copy: the source may have handed some of them over. Before that the target holds nothing but
+  // copies.
+  bool begun = false;
   bool operator==(const MoveIntent&) const = default;
 };
 
@@ -28,6 +31,9 @@ class IntentLog {
   virtual ~IntentLog() = default;
   // Durable when it returns; an error means that nothing may be written to a server.
   virtual Status open(const MoveIntent& intent) = 0;
+  // The hand-over of `slots`, which are open in that pair, begins; with those that were opened beside them.
+  // Durable when it returns; an error means that nothing may be handed over.
+  virtual Status begin(const NodeId& source, const NodeId& target, const SlotSet& slots) = 0;
   // `slots` of that pair are closed on all nodes. May become durable later: a forgotten close is harmless.
   virtual Status close(const NodeId& source, const NodeId& target, const SlotSet& slots) = 0;
   virtual std::vector<MoveIntent> intents() const = 0;  // those still open

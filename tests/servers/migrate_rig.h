@@ -33,6 +33,14 @@ class MemoryLog : public IntentLog {
     intents_.push_back(intent);
     return {};
   }
+  Status begin(const NodeId& source, const NodeId& target, const SlotSet& slots) override {
+    const std::scoped_lock guard(mutex_);
+    for (auto& intent : intents_) {
+      if (intent.source == source && intent.target == target && intent.slots.overlaps(slots))
+        intent.begun = true;
+    }
+    return {};
+  }
   Status close(const NodeId& source, const NodeId& target, const SlotSet& slots) override {
     const std::scoped_lock guard(mutex_);
     for (auto& intent : intents_) {

@@ -290,6 +290,70 @@ TEST_P(RepairWithReplicas, NoReplicaKeepsAMark) {
   }
 }
 
+std::vector<rig::ServerVersion> versions_of(bool valkey) {
+  auto all = rig::installed_versions();
+  std::erase_if(all, [&](const auto& version) { return version.is_valkey() != valkey; });
+  return all;
+}
+
+// Live copy's servers mark nothing anew after a failover, as Valkey does.
+class RepairOfLiveCopy : public RepairWithReplicas {};
+INSTANTIATE_TEST_SUITE_P(Redis, RepairOfLiveCopy, testing::ValuesIn(versions_of(false)),
+                         rig::version_name<testing::TestParamInfo<rig::ServerVersion>>);
+
+TEST_P(RepairOfLiveCopy, BeforeTheHandOverAllCopiesGoWhateverBecameOfTheSource) {
+  keys_at_source(3);
+  importing(1);
+  put(1, 0, "old");
+  put(1, 7, "deleted since");
+  auto meant = intent(1);
+  meant.engine = Engine::kLiveCopy;
+  const int heir = fail_over(0);
+  const auto result = repair({meant}, false);
+  EXPECT_EQ(keys(1), 0);
+  expect_owner(heir, 3, result);
+}
+
+TEST_P(RepairOfLiveCopy, OnceThatHasBegunWhatIsOnlyThereIsReportedAndStays) {
+  keys_at_source(3);
+  importing(1);
+  put(1, 0, "v0");
+  put(1, 1, "old");
+  put(1, 7, "deleted since, or the last one");
+  auto meant = intent(1);
+  meant.engine = Engine::kLiveCopy;
+  meant.begun = true;
+  fail_over(0);
+  const auto result = repair({meant}, false);
+  ASSERT_TRUE(result.error);
+  EXPECT_NE(result.error->message.find("2 key(s) of slots " + kText), std::string::npos)
+      << result.error->message;
+  EXPECT_EQ(keys(1), 2);
+}
+
+class RepairOfReplicas : public RepairWithReplicas {};
+INSTANTIATE_TEST_SUITE_P(Valkey, RepairOfReplicas, testing::ValuesIn(versions_of(true)),
+                         rig::version_name<testing::TestParamInfo<rig::ServerVersion>>);
+GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(RepairOfReplicas);
+
+// A full sync brings no marks and takes none away.
+TEST_P(RepairOfReplicas, AMarkThatItsPrimaryHasNotIsCleared) {
+  keys_at_source(3);
+  const int replica = replica_of(0);
+  const auto marked = [&] {
+    return on(replica, {"CLUSTER", "NODES"}).text.find("[" + kText) != std::string::npos;
+  };
+  migrating(1);
+  ASSERT_TRUE(rig::wait_until(marked, rig::Milliseconds(5000)));
+  cluster.node(replica).kill_hard();
+  stable(0);
+  cluster.node(replica).restart();
+  cluster.wait_until_agreed();
+  ASSERT_TRUE(marked());
+  expect_owner(0, 3, repair());
+  EXPECT_FALSE(marked());
+}
+
 TEST_P(RepairWithReplicas, ASourceThatFailedOverHasForgottenTheMove) {
   keys_at_source(6);
   importing(1);

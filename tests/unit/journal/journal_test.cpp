@@ -100,6 +100,34 @@ TEST_F(State, ClosedSlotsAreForgottenTheOthersKept) {
   EXPECT_EQ(Journal::open(*folder).value()->intents(), std::vector{intent("62-63")});
 }
 
+TEST_F(State, WhatBeginsIsDurableAtOnceAndWrittenOnce) {
+  const auto folder = open_folder();
+  auto journal = Journal::open(*folder).value();
+  ASSERT_TRUE(journal->open(intent("0-63")));
+  ASSERT_TRUE(journal->open(intent("64-70")));
+  ASSERT_TRUE(journal->open(intent("0-63", "c")));
+  ASSERT_TRUE(journal->begin("a", "b", SlotSet::parse("5-6").value()));
+  auto begun = intent("0-63");
+  begun.begun = true;
+  const std::vector all{begun, intent("64-70"), intent("0-63", "c")};
+  EXPECT_EQ(Journal::open(*folder).value()->intents(), all);
+  ASSERT_TRUE(folder->remove("intents.json"));
+  ASSERT_TRUE(journal->begin("a", "b", SlotSet::parse("60").value()));
+  EXPECT_FALSE(folder->get("intents.json").value());
+}
+
+// An earlier version did not say so.
+TEST_F(State, AnIntentThatDoesNotSayWhetherItBeganHas) {
+  const auto folder = open_folder();
+  ASSERT_TRUE(Journal::open(*folder).value()->open(intent("0-63")));
+  auto text = folder->get("intents.json").value().value();
+  const std::string begun = "\"begun\": false,";
+  ASSERT_NE(text.find(begun), std::string::npos);
+  text.erase(text.find(begun), begun.size());
+  ASSERT_TRUE(folder->put("intents.json", text));
+  EXPECT_TRUE(Journal::open(*folder).value()->intents().front().begun);
+}
+
 TEST_F(State, TheLastCloseIsDurableAtOnce) {
   const auto folder = open_folder();
   auto journal = Journal::open(*folder).value();

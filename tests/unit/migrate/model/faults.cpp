@@ -89,7 +89,7 @@ bool World::possible(const Action& action) {
   if (action.what == What::kExpire && servers_.now > 0) return false;  // it would be a deletion
   if (servers_.find(*server, key) == nullptr) return false;
   // What is deleted on a new owner before its keys were brought back comes back with them: a known window.
-  if (action.what == What::kDelete) return !failed_over_;
+  if (action.what == What::kDelete) return !failed_over_ || untouched();
   if (action.what != What::kSwap) return true;
   const auto& other = names_[static_cast<std::size_t>(action.other)];
   return servers_.find(*server, other) == nullptr && servers_.owns(*server, key_slot(key)) &&
@@ -113,6 +113,7 @@ void World::add_faults(std::vector<Action>& actions) const {
   if (may(What::kCrash) && running_) actions.push_back({What::kCrash, {}});
   for (const auto* id : {"A", "B"}) {
     if (!may(What::kFail) || !running_ || !servers_.live(id)) continue;
+    if (scenario_.early_failovers && !untouched()) continue;
     const auto unsent = static_cast<int>(servers_.at(id).unsent.size());
     for (int got = 0; got <= unsent; ++got) {
       const bool took = id[0] == 'B' && twice_owned();

@@ -35,6 +35,7 @@ const Scenario kStops{"Stops", kAll, {What::kStop}, 1, 1};
 const Scenario kCrashes{"Crashes", kAll, {What::kCrash}, 1, 1};
 const Scenario kGossips{"Gossip", kAll, {What::kGossip, What::kDeaf}, 1, 1, false, true};
 const Scenario kFailovers{"Failovers", kFew, {What::kFail}, 1, 1, false, true};
+const Scenario kEarly{"EarlyFailovers", kAll, {What::kFail}, 1, 1, false, true, false, false, true};
 const Scenario kOrders{"OtherOrders", kFew, {}, 1, 0, true, true, false, true};
 
 // ---- the whole engine ----
@@ -60,16 +61,18 @@ TEST_P(LongLiveCopyModel, LosesNothingUnderAnySchedule) { expect_no_loss(100'000
 const auto name_of = [](const auto& info) { return info.param.name; };
 INSTANTIATE_TEST_SUITE_P(Scenarios, LiveCopyModel,
                          testing::Values(kWrites, kExpiries, kLosses, kStops, kCrashes, kGossips, kFailovers,
-                                         kOrders),
+                                         kEarly, kOrders),
                          name_of);
 INSTANTIATE_TEST_SUITE_P(
     Long, LongLiveCopyModel,
-    testing::Values(kTwoLosses, Scenario{"TwoOfAllWrites", kAll, {}, 2, 0},
-                    Scenario{"ThreeWrites", kFew, {}, 3, 0},
-                    Scenario{"AllFaults", kAll, kAllFaults, 1, 1, false, false, false, true},
-                    Scenario{"TwoFaults", kFew, {What::kCut, What::kCrash}, 1, 2},
-                    Scenario{"TwoSlots", kSome, kAllFaults, 1, 1, true, false, false, true},
-                    Scenario{"FailoversUnacknowledged", kFew, {What::kFail, What::kDeaf}, 2, 2, false, true}),
+    testing::Values(
+        kTwoLosses,
+        Scenario{"TwoWritesEarlyFailovers", kAll, {What::kFail}, 2, 1, false, true, false, false, true},
+        Scenario{"TwoOfAllWrites", kAll, {}, 2, 0}, Scenario{"ThreeWrites", kFew, {}, 3, 0},
+        Scenario{"AllFaults", kAll, kAllFaults, 1, 1, false, false, false, true},
+        Scenario{"TwoFaults", kFew, {What::kCut, What::kCrash}, 1, 2},
+        Scenario{"TwoSlots", kSome, kAllFaults, 1, 1, true, false, false, true},
+        Scenario{"FailoversUnacknowledged", kFew, {What::kFail, What::kDeaf}, 2, 2, false, true}),
     name_of);
 
 void expect_no_loss_by_seed(const Scenario& scenario, unsigned seeds) {
@@ -114,10 +117,13 @@ TEST(LiveCopyLostTwice, ATransactionOnItsWayIsEndedAlsoWhenItsFenceIsLost) {
 }
 
 // The new owner knows no mark. One without keys of the slot is taken for one that gave them away, and the
-// copies go to it: also where clients had deleted them all. Nothing on the servers or in the journal tells
-// the two apart.
-TEST(AfterAFailoverOfTheSource, AnEmptySlotIsTakenForHandedOver) {
-  const Scenario emptied{"Emptied", {{What::kFlush}}, {What::kFail}, 1, 1, false, true};
+// copies go to it: also where clients had deleted them all. Before the hand-over begins the journal tells the
+// two apart.
+TEST(AfterAFailoverOfTheSource, AnEmptySlotIsTakenForHandedOverOnceThatHasBegun) {
+  Scenario emptied{"Emptied", {{What::kFlush}}, {What::kFail}, 1, 1, false, true};
+  emptied.early_failovers = true;
+  EXPECT_FALSE(explore(emptied, Removed::kNothing).finding);
+  emptied.early_failovers = false;
   const auto found = explore(emptied, Removed::kNothing);
   ASSERT_TRUE(found.finding);
   EXPECT_EQ(found.finding->invariant, "what was deleted or expired stays away");
@@ -163,6 +169,7 @@ const Step kSteps[] = {
     {Removed::kFreshLook, "FreshLook", "a look after a lost answer", kLosses},
     {Removed::kFenceOfTakeover, "FenceOfTakeover", "who takes over ends the old connections", kCrashes},
     {Removed::kAloneIsKept, "AloneIsKept", "recovery asks the owner for each key", kCrashes},
+    {Removed::kBeginning, "Beginning", "the journal is told before the first hand-over", kFailovers},
     {Removed::kTargetReplicas, "TargetReplicas", "`WAIT` on the target before the hand-over", kFailovers},
     {Removed::kSourceReplicas, "SourceReplicas", "`WAIT` on the source after it", kFailovers},
 };

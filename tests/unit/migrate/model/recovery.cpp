@@ -27,7 +27,7 @@ void World::recover() {
     if (connection.inbox.empty()) connection.alive = false;
   }
   if (std::exchange(unfenced_, false)) fence();
-  alone_.merge(only_on_others());
+  if (intent_->begun) alone_.merge(only_on_others());  // before that they are copies alone
   if (const auto done = repair(); !done) reports_.push_back(done.error().message);
 }
 
@@ -111,8 +111,9 @@ Status World::execute(const RepairStep& step) {
       const auto done = drive(*make_merge(std::move(job), pace_), step.source, step.target);
       return done ? Status{} : std::unexpected(done.error());
     }
-    case Kind::kUnstage: {
-      const auto engine = make_unstage({job.source, job.target, step.slots, !step.proven, kAttempts});
+    case Kind::kUnstage:
+    case Kind::kClear: {
+      const auto engine = make_unstage({job.source, job.target, step.slots, copies_that_go(step), kAttempts});
       const auto done = drive(*engine, step.source, step.target);
       return done ? Status{} : std::unexpected(done.error());
     }

@@ -39,6 +39,7 @@ enum class Removed {
   kFreshLook,        // the look after a lost answer is the one of before it
   kLossIsTold,       // a lost connection is opened anew, and the engine hears nothing of it
   kOwnTarget,        // SETSLOT NODE on the target is left out
+  kBeginning,        // the journal is not told that the hand-over begins
   kAloneIsKept,      // recovery asks the owner for no key before it deletes a copy
 };
 

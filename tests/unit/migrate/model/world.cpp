@@ -92,8 +92,8 @@ bool World::crashes(const std::function<void()>& driver) {
 std::string World::state() const {
   std::string out =
       fmt::format("{}/{} {} {} {}/", servers_.text(), history_, writes_, faults_, fmt::join(asked_, ","));
-  for (const bool flag :
-       {stop_, lost_, ever_lost_, target_asked_, recovering_, failed_over_, unfenced_, acknowledged_})
+  for (const bool flag : {stop_, lost_, ever_lost_, target_asked_, recovering_, failed_over_, unfenced_,
+                          acknowledged_, intent_ && intent_->begun})
     out += flag ? '1' : '0';
   for (const auto* keys : {&truth_, &alone_, &kept_}) {
     for (const auto& [key, value] : *keys) out += fmt::format("{}{}@{} ", key, value.text, value.expires_at);
@@ -151,6 +151,7 @@ Result<SlotSet> World::drive(GroupEngine& engine, const NodeId& source, const No
 
 Event World::perform(const Ask& ask) {
   asked_.clear();
+  if (!ask.begins.empty() && removed_ != Removed::kBeginning) intent_->begun = true;
   point();
   if (ask.side == Side::kOthers) return Answer{};
   lost_ = false;

@@ -57,8 +57,9 @@ struct Scenario {
   std::vector<What> faults;
   int most_writes = 0, most_faults = 0;
   bool two_slots = false, replicas = false;
-  bool late_evictions = false;  // the target loses copies also after it has said how many it has
-  bool other_order = false;     // the connections of one round trip also in another order
+  bool late_evictions = false;   // the target loses copies also after it has said how many it has
+  bool other_order = false;      // the connections of one round trip also in another order
+  bool early_failovers = false;  // nodes fail over only before the hand-over begins
 };
 
 struct Pruned {};   // the explorer knows this state
@@ -123,6 +124,7 @@ class World {
   void gossip(Slot slot);
   void undo(const std::string& name, const Value& value);
   std::optional<Slot> twice_owned() const;
+  bool untouched() const { return intent_ && !intent_->begun; }  // nothing was handed over
   // Where clients start.
   NodeId first() const { return servers_.live("A") ? NodeId("A") : heirs_.at("A"); }
 
