@@ -51,7 +51,10 @@ Step LiveCopy::kinds() {
 
 Step LiveCopy::told_kinds(const Replies& replies) {
   if (const auto* wrong = first_error(replies)) return troubled("TYPE", wrong->text);
-  for (std::size_t i = 0; i < large_.size(); ++i) learn(large_[i], kind_of(replies[i].text));
+  for (std::size_t i = 0; i < large_.size(); ++i) {
+    if (replies[i].text == "none") large_[i].bytes = 0;  // gone: what comes in its place is sized anew
+    learn(large_[i], kind_of(replies[i].text));
+  }
   return open();
 }
 

@@ -271,7 +271,7 @@ Reply Servers::read(const Server& server, const Command& command, const Value* v
   if (name == "MEMORY")
     return server.keys.contains(command[2]) ? Reply::number(large ? 1'000'000 : 100) : Reply::nil();
   if (name == "EXISTS") return Reply::number(value == nullptr ? 0 : 1);
-  if (name == "TYPE") return Reply::status(large ? "set" : "string");
+  if (name == "TYPE") return Reply::status(value == nullptr ? "none" : large ? "set" : "string");
   if (name == "DUMP") return value == nullptr ? Reply::nil() : Reply::string(dump(*value));
   if (name == "SCARD" || name == "SSCAN") {
     const auto all = large ? elements(*value) : std::vector<std::string>();
