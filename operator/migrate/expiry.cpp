@@ -64,6 +64,19 @@ void Expiries::take(const std::vector<Reply>& replies) {
     permitted_ = false;
 }
 
+// PTTL first: an instant that is a millisecond late rather than early.
+void ask_instant(const std::string& key, bool exact, std::vector<Command>& commands) {
+  commands.push_back({exact ? "PEXPIRETIME" : "PTTL", key});
+  if (!exact) commands.push_back({"TIME"});
+}
+
+Result<std::int64_t> instant_of(const std::vector<Reply>& replies, bool exact, std::size_t& next) {
+  const auto& told = replies[next++];
+  const std::int64_t since = exact ? 0 : unix_millis(replies[next++]);
+  if (told.is_error()) return error(ErrorCode::kRefused, told.text);
+  return told.integer < 0 ? told.integer : since + told.integer;
+}
+
 std::int64_t unix_micros(const Reply& time) {
   if (time.items.size() != 2) return 0;
   return std::atoll(time.items[0].text.c_str()) * 1'000'000 + std::atoll(time.items[1].text.c_str());

@@ -40,6 +40,13 @@ class Expiries {
   std::chrono::microseconds elapsed_{0};
 };
 
+// The instant at which one key expires: appends the question for it (`exact` as Expiries has it).
+void ask_instant(const std::string& key, bool exact, std::vector<Command>& commands);
+// Reads the answer, from `next` on. Unix milliseconds; kNeverExpires, kNoSuchKey; an error: the server's
+// words.
+inline constexpr std::int64_t kNeverExpires = -1, kNoSuchKey = -2;
+Result<std::int64_t> instant_of(const std::vector<Reply>& replies, bool exact, std::size_t& next);
+
 // Of a reply of TIME; 0 for any other.
 std::int64_t unix_micros(const Reply& time);
 std::int64_t unix_millis(const Reply& time);

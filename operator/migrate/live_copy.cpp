@@ -35,6 +35,7 @@ Step LiveCopy::answered(const Answer& answer) {
     case Stage::kClear:
     case Stage::kLeave: return cleared(replies);
     case Stage::kList: return listed(replies);
+    case Stage::kKinds: return told_kinds(replies);
     case Stage::kOpen: return opened(replies);
     case Stage::kSubscribe: return subscribed(replies);
     case Stage::kTrack: return tracked(answer);

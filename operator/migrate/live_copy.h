@@ -8,8 +8,9 @@
 // target becomes the owner. No clock and no lease decides: a transaction that waits in a connection which we
 // lost is ended with that connection (CLIENT KILL) before anything else is done.
 //
-// Slots with a key that cannot be read in one piece within `latency`, or with more keys than WATCH bears, are
-// unfit(): they are left untouched. Sources: Redis 6.2 to 8.0 tracking.c, multi.c, cluster.c; each tried.
+// Large keys go in pieces (staged_keys.h). Slots with one that cannot be taken apart and not be read within
+// `latency` either (a stream, a module's), or with more keys than WATCH bears, are unfit(): they are left
+// untouched. Sources: Redis 6.2 to 8.0 tracking.c, multi.c, cluster.c; each tried.
 #pragma once
 
 #include <memory>
@@ -30,7 +31,7 @@ struct LiveJob {
   PairNode source, target;
   SlotSet slots;
   bool adopted = false;     // the journal knows them: what is MIGRATING may be ours, and is finished
-  Millis latency{50};       // the longest that one key may keep a server from its clients
+  Millis latency{50};       // the longest that one key that goes whole may keep a server from its clients
   Millis write_pause{100};  // of all clients' writes at once, for what changes too often; 0: none
   int source_replicas = 0;  // that should know what left before the target owns it
   int target_replicas = 0;  // that must have the copies before the hand-over

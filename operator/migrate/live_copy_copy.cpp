@@ -32,20 +32,42 @@ Step LiveCopy::list() {
 Step LiveCopy::listed(const Replies& replies) {
   if (const auto taken = list_.take(replies); !taken) return troubled("sizing keys", taken.error().message);
   if (auto next = list_.next()) return ask(Stage::kList, std::move(*next));
-  for (const auto& key : list_.found()) {
-    if (!too_big(key.bytes)) {
-      staged_.learn(key.slot, key.name, key.bytes);
-    } else if (todo_.contains(key.slot)) {
-      todo_.remove(key.slot);
-      unfit_.add(key.slot);
-      if (open_.contains(key.slot)) leaving_.add(key.slot);
+  return kinds();
+}
+
+Step LiveCopy::kinds() {
+  large_.clear();
+  Ask next{Side::kSource, {}};
+  for (auto& key : list_.found()) {
+    if (key.bytes <= kLargestWhole) {
+      learn(key, std::nullopt);
+    } else {
+      next.commands.push_back({"TYPE", key.name});
+      large_.push_back(std::move(key));
     }
   }
-  for_each_slot(unfit_, [&](Slot slot) { staged_.forget(slot); });
+  return large_.empty() ? open() : ask(Stage::kKinds, std::move(next));
+}
+
+Step LiveCopy::told_kinds(const Replies& replies) {
+  if (const auto* wrong = first_error(replies)) return troubled("TYPE", wrong->text);
+  for (std::size_t i = 0; i < large_.size(); ++i) {
+    if (replies[i].text == "none") large_[i].bytes = 0;  // gone: what comes in its place is sized anew
+    learn(large_[i], kind_of(replies[i].text));
+  }
   return open();
 }
 
+void LiveCopy::learn(const SizedKey& key, std::optional<Kind> kind) {
+  if (kind || !too_big(key.bytes)) return staged_.learn(key.slot, key.name, key.bytes, kind);
+  if (!todo_.contains(key.slot)) return;
+  todo_.remove(key.slot);
+  unfit_.add(key.slot);
+  if (open_.contains(key.slot)) leaving_.add(key.slot);
+}
+
 Step LiveCopy::open() {
+  for_each_slot(unfit_, [&](Slot slot) { staged_.forget(slot); });
   if (todo_.empty()) return close();
   Ask next{Side::kTarget, setslot_each(todo_, "IMPORTING", job_.source.id)};
   next.commands.push_back(cluster_nodes());
@@ -83,13 +105,17 @@ Step LiveCopy::tracked(const Answer& answer) {
   return copy();
 }
 
-// A subscriber that nobody reads would be disconnected in the end (client-output-buffer-limit pubsub).
 Step LiveCopy::copy() {
   auto next = staged_.next();
-  if (!next) return changes();
+  return next ? ask_copies(Stage::kCopy, std::move(*next)) : changes();
+}
+
+// A subscriber that nobody reads would be disconnected in the end (client-output-buffer-limit pubsub), and
+// what changes is not worth its further pieces.
+Step LiveCopy::ask_copies(Stage stage, Ask next) {
   if (++reads_ % kReadsBetweenChanges == 0)
-    next->beside.push_back({Side::kSource, Channel::kMessages, {{"PING"}}});
-  return ask(Stage::kCopy, std::move(*next));
+    next.beside.push_back({Side::kSource, Channel::kMessages, {{"PING"}}});
+  return ask(stage, std::move(next));
 }
 
 Step LiveCopy::copied(const Answer& answer) {

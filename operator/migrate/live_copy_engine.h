@@ -27,6 +27,7 @@ enum class Stage {
   kLook,       // both sides: roles, marks, counts
   kClear,      // copies of which nothing is known any more
   kList,       // sizes
+  kKinds,      // types of the large ones
   kOpen,       // IMPORTING on the target
   kSubscribe,  // to invalidations
   kTrack,
@@ -87,11 +88,15 @@ class LiveCopy final : public GroupEngine {
 
   Step list();
   Step listed(const Replies& replies);
+  Step kinds();
+  Step told_kinds(const Replies& replies);
+  void learn(const SizedKey& key, std::optional<Kind> kind);
   Step open();
   Step opened(const Replies& replies);
   Step subscribed(const Replies& replies);
   Step tracked(const Answer& answer);
   Step copy();
+  Step ask_copies(Stage stage, Ask ask);
   Step copied(const Answer& answer);
   Step changes();
   Step changed(const Answer& answer);
@@ -134,6 +139,7 @@ class LiveCopy final : public GroupEngine {
   LiveJob job_;
   Pace& pace_;
   KeyList list_;
+  std::vector<SizedKey> large_;
   StagedKeys staged_;
   Clearing clearing_;
   SlotSet todo_;    // to be handed over

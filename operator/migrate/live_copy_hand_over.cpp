@@ -160,12 +160,12 @@ Step LiveCopy::refreshed(const Answer& answer) {
     staged_.queue(slot);
   }
   auto next = staged_.next();
-  return next ? ask(Stage::kCopyLast, std::move(*next)) : checked(answer.beside[1]);
+  return next ? ask_copies(Stage::kCopyLast, std::move(*next)) : checked(answer.beside[1]);
 }
 
 Step LiveCopy::copy_last() {
   auto next = staged_.next();
-  return next ? ask(Stage::kCopyLast, std::move(*next)) : ready(Millis(0));
+  return next ? ask_copies(Stage::kCopyLast, std::move(*next)) : ready(Millis(0));
 }
 
 std::vector<Command> LiveCopy::is_target_ready() const {

@@ -29,16 +29,24 @@ void Pace::observe(std::int64_t keys, Bytes bytes, std::chrono::microseconds ela
   learn_rate(keys, bytes, elapsed);
 }
 
-// By steps: a server that waited for a processor looks slow once.
 void Pace::observe_copies(std::int64_t keys, Bytes bytes, std::chrono::microseconds served) {
   if (keys <= 0 || served.count() <= 0) return;
-  const bool filled = bytes >= copy_ * 3 / 4 || keys >= copy_keys_ * 3 / 4;
-  const double factor = std::clamp(std::chrono::duration<double>(copy_aim_) / served, 0.75, 1.25);
-  if (filled || (factor < 1 && keys > 1)) {
-    copy_ = std::clamp(static_cast<Bytes>(static_cast<double>(copy_) * factor), kMinChunk, kMaxChunk);
-    copy_keys_ = std::clamp(static_cast<int>(copy_keys_ * factor), kMinKeys, kMaxKeys);
-  }
+  adapt(copies_, keys, bytes, served);
   learn_rate(keys, bytes, served);
+}
+
+void Pace::observe_piece(std::int64_t elements, Bytes bytes, std::chrono::microseconds served) {
+  if (elements > 0 && served.count() > 0) adapt(pieces_, elements, bytes, served);
+}
+
+// By steps: a server that waited for a processor looks slow once.
+void Pace::adapt(Budget& budget, std::int64_t count, Bytes bytes, std::chrono::microseconds served) const {
+  const bool filled = bytes >= budget.bytes * 3 / 4 || count >= budget.count * 3 / 4;
+  const double factor = std::clamp(std::chrono::duration<double>(copy_aim_) / served, 0.75, 1.25);
+  if (!filled && (factor >= 1 || count == 1)) return;
+  budget.bytes =
+      std::clamp(static_cast<Bytes>(static_cast<double>(budget.bytes) * factor), kMinChunk, kMaxChunk);
+  budget.count = std::clamp(static_cast<int>(budget.count * factor), kMinKeys, budget.most);
 }
 
 void Pace::learn_rate(std::int64_t keys, Bytes bytes, std::chrono::microseconds elapsed) {

@@ -11,6 +11,11 @@ namespace {
 
 // A DUMP ends with two bytes of version and eight of CRC-64.
 constexpr std::size_t kCheckBytes = 8;
+constexpr std::size_t kSizesAtOnce = 256;
+// Elements of the first piece of a key that is more than one piece may be: they may be large.
+constexpr int kFewElements = 64;
+// Of a large key, one stands for as many small ones.
+constexpr Bytes kOneRead = 64 * kKiB;
 
 // TIME at both ends.
 void time_it(std::vector<Command>& commands) {
@@ -31,12 +36,17 @@ void StagedKeys::forget() {
   queue_.clear();
   reading_.clear();
   read_.clear();
+  pieces_.reset();
+  held_.reset();
   writing_ = false;
 }
 
-void StagedKeys::learn(Slot slot, const std::string& name, Bytes bytes) {
+void StagedKeys::learn(Slot slot, const std::string& name, Bytes bytes, std::optional<Kind> kind) {
   const auto [entry, fresh] = slots_[slot].try_emplace(name);
-  if (fresh) entry->second.bytes = bytes;
+  if (!fresh) return;
+  entry->second.bytes = bytes;
+  entry->second.sized = bytes > 0;
+  entry->second.kind = kind;
 }
 
 void StagedKeys::changed(Slot slot, const std::string& name) {
@@ -68,9 +78,11 @@ void StagedKeys::queue(Slot slot) {
 
 std::size_t StagedKeys::stale() const {
   std::size_t stale = 0;
-  for (const auto& [slot, keys] : slots_)
-    stale += static_cast<std::size_t>(
-        std::ranges::count_if(keys, [](const auto& entry) { return !entry.second.current; }));
+  for (const auto& [slot, keys] : slots_) {
+    for (const auto& [name, key] : keys) {
+      if (!key.current) stale += 1 + (key.in_pieces() ? static_cast<std::size_t>(key.bytes / kOneRead) : 0);
+    }
+  }
   return stale;
 }
 
@@ -89,8 +101,6 @@ StagedKey* StagedKeys::find(const Name& name) {
 
 std::optional<Ask> StagedKeys::next() {
   Ask ask{Side::kSource, {}};
-  reading_.clear();
-  reading_bytes_ = 0;
   auto writes = write_next();
   read_next(ask);
   time_it(writes);
@@ -106,23 +116,67 @@ std::optional<Ask> StagedKeys::next() {
   return ask;
 }
 
-// As much as both servers do in about a millisecond; at least one key.
 void StagedKeys::read_next(Ask& ask) {
-  auto keys = pace_.copy_keys();
-  for (; !queue_.empty() && keys > 0; queue_.pop_front()) {
+  reading_.clear();
+  reading_bytes_ = 0;
+  asked_ = Reading::kNothing;
+  skip_forgotten();
+  if (!pieces_ && queue_.empty()) return;
+  if (pieces_ || find(queue_.front())->in_pieces()) return ask_piece(ask);
+  if (!find(queue_.front())->sized) return ask_sizes(ask);
+  ask_keys(ask);
+}
+
+// Of slots that were given up.
+void StagedKeys::skip_forgotten() {
+  while (!queue_.empty() && find(queue_.front()) == nullptr) queue_.pop_front();
+}
+
+// Of keys that came since they were listed, or have grown; they stay in the queue.
+void StagedKeys::ask_sizes(Ask& ask) {
+  asked_ = Reading::kSizes;
+  for (const auto& name : queue_) {
+    const auto* key = find(name);
+    if (key == nullptr) continue;
+    if (key->sized || reading_.size() == kSizesAtOnce) break;
+    ask.commands.push_back({"MEMORY", "USAGE", name.name});
+    ask.commands.push_back({"TYPE", name.name});
+    reading_.push_back(name);
+  }
+}
+
+// As much as both servers do in about a millisecond; at least one key.
+void StagedKeys::ask_keys(Ask& ask) {
+  asked_ = Reading::kKeys;
+  for (auto keys = pace_.copy_keys(); keys > 0; --keys, skip_forgotten()) {
+    if (queue_.empty()) return;
     auto* key = find(queue_.front());
-    if (key == nullptr) continue;  // its slot was given up
-    if (!reading_.empty() && reading_bytes_ + key->bytes > pace_.copy_bytes()) break;
+    if (!key->sized || key->in_pieces()) return;
+    if (!reading_.empty() && reading_bytes_ + key->bytes > pace_.copy_bytes()) return;
     key->current = true;
     key->queued = false;
     const auto& name = queue_.front().name;
-    ask.commands.push_back({tells_expiry_ ? "PEXPIRETIME" : "PTTL", name});
-    if (!tells_expiry_) ask.commands.push_back({"TIME"});
+    ask_instant(name, tells_expiry_, ask.commands);
     ask.commands.push_back({"DUMP", name});
     reading_bytes_ += key->bytes;
     reading_.push_back(std::move(queue_.front()));
-    --keys;
+    queue_.pop_front();
   }
+}
+
+void StagedKeys::ask_piece(Ask& ask) {
+  if (!pieces_) {
+    in_pieces_ = std::move(queue_.front());
+    queue_.pop_front();
+    auto& key = *find(in_pieces_);
+    key.current = true;
+    key.queued = false;
+    key.type = StagedKey::kInPieces;
+    const int first = key.bytes <= pace_.piece_bytes() ? pace_.piece_elements() : kFewElements;
+    pieces_.emplace(in_pieces_.name, *key.kind, tells_expiry_, key.there, first);
+  }
+  asked_ = Reading::kPiece;
+  pieces_->ask(pace_, ask.commands);
 }
 
 std::vector<Command> StagedKeys::write_next() {
@@ -139,37 +193,76 @@ std::vector<Command> StagedKeys::write_next() {
       writes.push_back({"UNLINK", copy.key.name});
     }
   }
+  if (!pieces_) return writes;
+  auto* key = find(in_pieces_);
+  if (key != nullptr && key->current) {
+    key->there = pieces_->found();
+    std::ranges::move(pieces_->write(), std::back_inserter(writes));
+    if (pieces_->read() && pieces_->found()) {
+      held_ = pieces_->held();
+      written_ = in_pieces_;
+    }
+  }
+  // What changed meanwhile is not read to its end.
+  if (key == nullptr || !key->current || pieces_->read()) pieces_.reset();
   return writes;
 }
 
 std::optional<Trouble> StagedKeys::take(const Answer& answer) {
-  if (reading_.empty()) return take_writes(answer.replies);
+  if (asked_ == Reading::kNothing) return take_writes(answer.replies);
   if (auto trouble = take_reads(answer.replies)) return trouble;
   if (writing_) {
     if (auto trouble = take_writes(answer.beside.front())) return trouble;
   }
-  const auto served = writing_ ? time_between(answer.beside.front()) : std::chrono::microseconds(0);
-  pace_.observe_copies(std::ssize(reading_), reading_bytes_, std::max(served, time_between(answer.replies)));
+  const auto written = writing_ ? time_between(answer.beside.front()) : std::chrono::microseconds(0);
+  const auto served = std::max(written, time_between(answer.replies));
+  if (asked_ == Reading::kKeys) pace_.observe_copies(std::ssize(reading_), reading_bytes_, served);
+  if (asked_ == Reading::kPiece && pieces_)
+    pace_.observe_piece(pieces_->piece_elements(), pieces_->piece_bytes(), served);
   return std::nullopt;
 }
 
 std::optional<Trouble> StagedKeys::take_reads(const std::vector<Reply>& replies) {
+  switch (asked_) {
+    case Reading::kSizes: return take_sizes(replies);
+    case Reading::kKeys: return take_keys(replies);
+    case Reading::kPiece: return take_piece(replies);
+    case Reading::kNothing: break;
+  }
+  return std::nullopt;
+}
+
+std::optional<Trouble> StagedKeys::take_sizes(const std::vector<Reply>& replies) {
   std::size_t next = 1;  // after TIME
-  for (auto& name : reading_) {
-    const auto& expiry = replies[next++];
-    const std::int64_t since = tells_expiry_ ? 0 : unix_millis(replies[next++]);
-    const auto& dump = replies[next++];
-    for (const auto* reply : {&expiry, &dump}) {
+  for (const auto& name : reading_) {
+    const auto &bytes = replies[next++], &type = replies[next++];
+    for (const auto* reply : {&bytes, &type}) {
       if (reply->is_error()) return Trouble{classify(reply->text), reply->text};
     }
     auto* key = find(name);
     if (key == nullptr) continue;
-    // -2: it went between the two reads or before; -1: it never expires.
-    Copy copy{name, {}, expiry.integer > 0 ? since + expiry.integer : 0};
-    if (dump.is_text() && dump.text.size() > kCheckBytes && expiry.integer != -2) {
+    key->sized = true;  // also one that is gone: its read finds nothing
+    key->bytes = bytes.integer;
+    key->kind = kind_of(type.text);
+  }
+  return std::nullopt;
+}
+
+std::optional<Trouble> StagedKeys::take_keys(const std::vector<Reply>& replies) {
+  std::size_t next = 1;
+  for (auto& name : reading_) {
+    const auto instant = instant_of(replies, tells_expiry_, next);
+    const auto& dump = replies[next++];
+    if (!instant) return Trouble{classify(instant.error().message), instant.error().message};
+    if (dump.is_error()) return Trouble{classify(dump.text), dump.text};
+    auto* key = find(name);
+    if (key == nullptr) continue;
+    Copy copy{name, {}, std::max<std::int64_t>(*instant, 0)};
+    if (dump.is_text() && dump.text.size() > kCheckBytes && *instant != kNoSuchKey) {
       copy.dump = dump.text;
       key->type = dump.text.front();
       key->check = dump.text.substr(dump.text.size() - kCheckBytes);
+      key->sized = std::ssize(dump.text) <= std::max(key->bytes, kLargestWhole);
       key->bytes = std::max<Bytes>(key->bytes, std::ssize(dump.text));
     } else if (dump.is_text()) {
       key->current = false;  // it was not there, and then it was
@@ -180,8 +273,26 @@ std::optional<Trouble> StagedKeys::take_reads(const std::vector<Reply>& replies)
   return std::nullopt;
 }
 
-std::optional<Trouble> StagedKeys::take_writes(const std::vector<Reply>& replies) const {
+// Another type than when it was looked at: it has changed, and is looked at again.
+std::optional<Trouble> StagedKeys::take_piece(const std::vector<Reply>& replies) {
+  auto* key = find(in_pieces_);
+  const auto taken = pieces_->take(replies, 1);
+  if (taken) {
+    copied_ += pieces_->piece_bytes();
+    return std::nullopt;
+  }
+  const auto& words = taken.error().message;
+  if (!words.starts_with("WRONGTYPE")) return Trouble{classify(words), words};
+  if (key != nullptr) key->current = key->sized = false;
+  pieces_.reset();
+  return std::nullopt;
+}
+
+std::optional<Trouble> StagedKeys::take_writes(const std::vector<Reply>& replies) {
   if (const auto* wrong = first_error(replies)) return Trouble{classify(wrong->text), wrong->text};
+  const auto held = std::exchange(held_, std::nullopt);
+  const bool whole = !held || replies[replies.size() - 2].integer == *held;  // before TIME
+  if (auto* key = find(written_); !whole && key != nullptr) key->current = false;
   return std::nullopt;
 }
 

@@ -61,6 +61,12 @@ const std::vector<LiveRight>& live_rights() {
       {{"WAIT", "0", "1"}, "+wait"},
       {{"EVAL", "return 1", "0"}, "+eval"},
       {{"EXISTS", "k"}, "+exists +unlink"},
+      {{"HSCAN", "k", "0"}, "+hscan +hlen +hset"},
+      {{"HPEXPIRETIME", "k", "FIELDS", "1", "f"}, "+hpexpiretime +hpexpireat"},  // unknown before 7.4
+      {{"SSCAN", "k", "0"}, "+sscan +scard +sadd"},
+      {{"ZSCAN", "k", "0"}, "+zscan +zcard +zadd"},
+      {{"LRANGE", "k", "0", "0"}, "+lrange +llen +rpush"},
+      {{"GETRANGE", "k", "0", "0"}, "+getrange +strlen +append"},
   };
   return rights;
 }

@@ -315,14 +315,16 @@ TEST_P(LiveCopy, ConnectionsThatAreKilledCostNothing) {
   EXPECT_TRUE(cluster.check().clean) << cluster.check().text;
 }
 
-TEST_P(LiveCopy, AKeyTooBigForItGoesKeyByKey) {
+TEST_P(LiveCopy, AStreamTooBigForItGoesKeyByKey) {
   rig::TestCluster cluster(GetParam(), {.primaries = 2, .server = {.node_timeout_ms = 15'000}});
   rig::fill(cluster.seed(), {.keys = 2000});
-  rig::write_big_hash(cluster.seed(), key_in(7, 0), 20'000'000);
+  auto source = cluster.node(0).connect();
+  for (int i = 0; i < 2000; ++i) source.must({"XADD", key_in(7, 0), "*", "field", std::string(10'000, 'x')});
   const auto before = rig::digest(cluster.seed());
   const auto result = run(live_job(cluster, 0, 1, range(0, 15)));
   EXPECT_EQ(why(result), "");
   EXPECT_EQ(result.done, range(0, 15));
+  EXPECT_TRUE(result.left_to_key_by_key);
   EXPECT_EQ(cluster.owner_of(7), 1);
   EXPECT_TRUE(rig::compare(before, rig::digest(cluster.seed()), rig::Milliseconds(1000)).none());
 }

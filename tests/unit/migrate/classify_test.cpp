@@ -83,6 +83,18 @@ TEST(Pace, CopiesSettleAtWhatTheServerDoesWithinTheAim) {
   }
 }
 
+// 1 us an element; what they cost says nothing of whole keys.
+TEST(Pace, PiecesSettleByThemselves) {
+  Pace pace;
+  for (int i = 0; i < 300; ++i) {
+    const auto elements = pace.piece_elements();
+    pace.observe_piece(elements, elements * 100, elements * 1us);
+  }
+  EXPECT_GT(pace.piece_elements() * 1us, Pace::kCopyAim / 2);
+  EXPECT_LE(pace.piece_elements() * 1us, Pace::kCopyAim * 5 / 4);
+  EXPECT_EQ(pace.copy_keys(), Pace().copy_keys());
+}
+
 TEST(Pace, AStallIsPredictedFromTheMeasuredRate) {
   Pace pace;
   for (int i = 0; i < 40; ++i) pace.observe(1, 10 * kMiB, 1s);  // a slow network

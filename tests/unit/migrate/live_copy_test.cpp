@@ -33,7 +33,21 @@ struct Scene {
       for (int i = 0; i < 20; ++i)
         pair.set(key(tag, i), "v" + std::to_string(i), i % 5 == 0 ? 9'000'000 + i : -1);
     }
+    add_large(kSet, "set", numbers(8), 9'000'123);
+    add_large(kList, "list", numbers(150));
+    add_large(kString, "string", std::string(300'000, 'x') + "end");
     before = pair.seen_by_clients();
+  }
+  void add_large(const std::string& name, const std::string& type, const std::string& value,
+                 std::int64_t expires_at = -1) {
+    pair.set(name, value, expires_at);
+    pair.types[name] = type;
+    pair.sizes[name] = kMiB;
+  }
+  static std::string numbers(int count) {
+    std::string text;
+    for (int i = 0; i < count; ++i) text += (i > 0 ? "," : "") + std::to_string(i);
+    return text;
   }
   LiveJob job() { return {{"A", "redis-0", "", true}, {"B", "redis-1", "", true}, slots}; }
   std::unique_ptr<GroupEngine> engine(LiveJob with) { return make_live_copy(std::move(with), pace); }
@@ -54,6 +68,8 @@ struct Scene {
     EXPECT_LT(trips, 3000) << "it asks for ever";
     return next ? Status{} : std::unexpected(next.error());
   }
+  const std::string kSet = key(0, 100), kList = key(2, 100), kString = key(3, 100);
+
   bool all_moved() const { return intersection(pair.target.owned, slots) == slots; }
   void expect_untouched() {
     EXPECT_TRUE(pair.closed());
@@ -75,7 +91,7 @@ TEST_F(LiveCopy, MovesEveryKeyWithTheInstantAtWhichItExpires) {
   EXPECT_TRUE(drive(*live));
   EXPECT_EQ(live->done(), slots);
   EXPECT_TRUE(live->left_open().empty());
-  EXPECT_EQ(live->progress().keys_done, 120);
+  EXPECT_EQ(live->progress().keys_done, 123);
   EXPECT_TRUE(all_moved());
   EXPECT_TRUE(pair.closed());
   EXPECT_EQ(pair.seen_by_clients(), before);
@@ -91,7 +107,15 @@ TEST_F(LiveCopy, WhateverClientsDoBetweenAnyTwoRoundTripsIsThereAfterwards) {
     servers.before_each = [&](const Ask&) {
       if (random() % 3 == 0) return;
       const auto name = key(static_cast<int>(random() % 6), static_cast<int>(random() % 25));
-      if (random() % 3 == 0) {
+      if (random() % 5 == 0) {
+        const auto& large = random() % 2 == 0 ? fresh.kSet : fresh.kList;
+        if (!truth.contains(large)) return;
+        truth[large].value += "," + std::to_string(random());
+        servers.set(large, truth[large].value, truth[large].expires_at);
+      } else if (random() % 100 == 0) {
+        servers.remove(fresh.kList);
+        truth.erase(fresh.kList);
+      } else if (random() % 3 == 0) {
         servers.remove(name);
         truth.erase(name);
       } else {
@@ -235,6 +259,7 @@ TEST_F(LiveCopy, ARefusedUnpauseIsNotTakenForARefusedHandOver) {
 }
 
 TEST_F(LiveCopy, WhatIsTooBigOrTooManyIsLeftToAnotherEngineUntouched) {
+  pair.set(key(1, 7), "stream that cannot be taken apart");
   pair.sizes[key(1, 7)] = 20 * kMiB;
   for (int i = 0; i <= kMostKeysOfLiveSlot; ++i) pair.set(key(5, i), "x");
   const auto live = engine(job());
@@ -246,6 +271,69 @@ TEST_F(LiveCopy, WhatIsTooBigOrTooManyIsLeftToAnotherEngineUntouched) {
   EXPECT_EQ(live->done().size(), slots.size() - 2);
   EXPECT_TRUE(pair.closed());
   EXPECT_EQ(pair.staged(), 0);
+}
+
+// ---- in pieces ----
+
+TEST_F(LiveCopy, LargeKeysGoInPiecesAndAreNeverReadWhole) {
+  EXPECT_TRUE(drive(*engine(job())));
+  for (const auto& name : {kSet, kList, kString}) EXPECT_FALSE(pair.read_whole.contains(name)) << name;
+  EXPECT_EQ(pair.target.keys[kSet].expires_at, 9'000'123);
+  EXPECT_EQ(pair.seen_by_clients(), before);
+}
+
+// Each of its pieces once more after it.
+TEST_F(LiveCopy, AWriteBetweenAnyTwoPiecesStartsTheKeyAnew) {
+  for (int piece = 0; piece < 3; ++piece) {
+    Scene fresh;
+    int pieces = 0;
+    fresh.pair.before_each = [&](const Ask& ask) {
+      for (const auto& command : ask.commands) {
+        if (command[0] != "SSCAN" || pieces++ != piece) continue;
+        fresh.pair.set(fresh.kSet, "90,91,92,93,94,95");
+      }
+    };
+    EXPECT_TRUE(fresh.drive(*fresh.engine(fresh.job())));
+    fresh.before[fresh.kSet] = {"90,91,92,93,94,95", -1};
+    EXPECT_EQ(fresh.pair.seen_by_clients(), fresh.before) << piece;
+  }
+}
+
+// Its number of keys would not show it: the next piece makes the copy anew.
+TEST_F(LiveCopy, ACopyThatTheTargetLosesBetweenTwoPiecesIsMadeAnew) {
+  int pieces = 0;
+  pair.before_each = [&](const Ask& ask) {
+    for (const auto& command : ask.commands) {
+      if (command[0] == "SSCAN" && ++pieces == 3) pair.evict(kSet);
+    }
+  };
+  EXPECT_TRUE(drive(*engine(job())));
+  EXPECT_EQ(pair.seen_by_clients(), before);
+  EXPECT_EQ(pieces, 6);
+}
+
+TEST_F(LiveCopy, ALargeKeyThatComesMeanwhileIsLookedAtBeforeItIsRead) {
+  const auto late = key(5, 100);
+  bool done = false;
+  pair.before_each = [&](const Ask& ask) {
+    if (ask.channel == Channel::kWatch && !std::exchange(done, true)) add_large(late, "list", numbers(70));
+  };
+  EXPECT_TRUE(drive(*engine(job())));
+  EXPECT_FALSE(pair.read_whole.contains(late));
+  before[late] = {numbers(70), -1};
+  EXPECT_EQ(pair.seen_by_clients(), before);
+}
+
+TEST_F(LiveCopy, ALargeKeyThatIsReplacedByOneOfAnotherTypeGoesAsThat) {
+  bool done = false;
+  pair.before_each = [&](const Ask& ask) {
+    for (const auto& command : ask.commands) {
+      if (command[0] == "SSCAN" && !std::exchange(done, true)) add_large(kSet, "list", numbers(100));
+    }
+  };
+  EXPECT_TRUE(drive(*engine(job())));
+  before[kSet] = {numbers(100), -1};
+  EXPECT_EQ(pair.seen_by_clients(), before);
 }
 
 TEST_F(LiveCopy, ASlotThatSomebodyElseHasOpenIsNotTouched) {
@@ -299,9 +387,10 @@ TEST_F(LiveCopy, ReplicasOfTheTargetThatDoNotAcknowledgeEndIt) {
 
 TEST_F(LiveCopy, WhatAnEarlierRunHandedOverIsFinished) {
   const auto slot = key_slot(key(0, 0));
-  for (int i = 0; i < 20; ++i) {
-    pair.target.keys[key(0, i)] = pair.source.keys[key(0, i)];
-    pair.source.keys.erase(key(0, i));
+  for (const auto& [name, value] : before) {
+    if (key_slot(name) != slot) continue;
+    pair.target.keys[name] = value;
+    pair.source.keys.erase(name);
   }
   pair.source.migrating[slot] = "B";
   pair.target.importing[slot] = "A";

@@ -39,6 +39,9 @@ class LivePair {
 
   Node source, target;
   std::map<std::string, std::int64_t> sizes;  // MEMORY USAGE, where it is not 100
+  // TYPE, where it is no string: of "set" and "list" values are elements with commas between them.
+  std::map<std::string, std::string> types;
+  std::set<std::string> read_whole;  // keys that were read whole
   std::function<void(const Ask&)> before_each = [](const Ask&) {};
   std::string refused_restore, refused_unlink;  // the server's words
   int acknowledging_replicas = 0, pauses = 0, kills = 0;
@@ -56,6 +59,8 @@ class LivePair {
     node.keys.erase(name);
     if (&node == &source) touch(name);
   }
+  // The target loses a copy.
+  void evict(const std::string& name) { target.keys.erase(name); }
   void change_silently(const std::string& name, const std::string& value) { source.keys[name].value = value; }
   void flush_source() {
     if (!source.keys.empty()) watch_broken_ = true;
@@ -173,19 +178,72 @@ class LivePair {
     const auto& key = name == "MEMORY" ? command[2] : command[1];
     const auto found = node.keys.find(key);
     const bool there = found != node.keys.end();
-    if (name == "RESTORE-ASKING" || name == "UNLINK") {
-      EXPECT_TRUE(node.importing.contains(key_slot(key))) << "MOVED";
-      if (name == "UNLINK") return Reply::number(static_cast<std::int64_t>(node.keys.erase(key)));
-      if (!refused_restore.empty()) return Reply::error(refused_restore);
-      const auto& dump = command[3];
-      node.keys[key] = {dump.substr(1, dump.size() - 9), command[2] == "0" ? -1 : std::stoll(command[2])};
-      return Reply::status("OK");
-    }
+    if (&node == &target) return on_copy(command);
     if (name == "EXISTS") return Reply::number(there ? 1 : 0);
-    if (&node == &source) tracked_.insert(key);
+    tracked_.insert(key);
+    const auto expected = name[0] == 'S' && name[1] != 'T' ? "set" : name[0] == 'L' ? "list" : "string";
+    const bool of_type = name == "SSCAN" || name == "SCARD" || name == "LRANGE" || name == "LLEN" ||
+                         name == "GETRANGE" || name == "STRLEN";
+    if (of_type && there && type_of(key) != expected)
+      return Reply::error("WRONGTYPE Operation against a key");
     if (name == "MEMORY") return there ? Reply::number(sizes.contains(key) ? sizes[key] : 100) : Reply::nil();
+    if (name == "TYPE") return Reply::status(there ? type_of(key) : "none");
     if (name == "PEXPIRETIME") return Reply::number(there ? found->second.expires_at : -2);
+    if (name != "DUMP") return piece(there ? found->second.value : "", command);
+    read_whole.insert(key);
     return there ? Reply::string(dump(found->second.value)) : Reply::nil();
+  }
+
+  Reply on_copy(const Command& command) {
+    const auto &name = command[0], &key = command[1];
+    EXPECT_TRUE(target.importing.contains(key_slot(key))) << "MOVED";
+    if (name == "UNLINK") return Reply::number(static_cast<std::int64_t>(target.keys.erase(key)));
+    if (!refused_restore.empty()) return Reply::error(refused_restore);
+    if (name == "RESTORE-ASKING") {
+      const auto& dump = command[3];
+      target.keys[key] = {dump.substr(1, dump.size() - 9), command[2] == "0" ? -1 : std::stoll(command[2])};
+    } else if (name == "PEXPIREAT") {
+      target.keys[key].expires_at = std::stoll(command[2]);
+    } else if (name == "SCARD" || name == "LLEN" || name == "STRLEN") {
+      return piece(target.keys.contains(key) ? target.keys[key].value : "", command);
+    } else {
+      auto& value = target.keys[key].value;
+      for (std::size_t i = 2; i < command.size(); ++i)
+        value += (value.empty() || name == "APPEND" ? "" : ",") + command[i];
+    }
+    return Reply::status("OK");
+  }
+
+  std::string type_of(const std::string& key) {
+    if (types.contains(key)) return types[key];
+    return source.keys[key].value.starts_with("stream") ? "stream" : "string";
+  }
+
+  static std::vector<Reply> elements(const std::string& value) {
+    std::vector<Reply> elements;
+    for (std::size_t at = 0; at < value.size();) {
+      const auto end = std::min(value.find(',', at), value.size());
+      elements.push_back(Reply::string(value.substr(at, end - at)));
+      at = end + 1;
+    }
+    return elements;
+  }
+
+  // Of a set three elements at once, however many are asked for.
+  static Reply piece(const std::string& value, const Command& command) {
+    const auto& name = command[0];
+    const auto all = elements(value);
+    if (name == "STRLEN") return Reply::number(std::ssize(value));
+    if (name == "SCARD" || name == "LLEN") return Reply::number(std::ssize(all));
+    const auto from = std::stoul(command[2]);
+    if (name == "GETRANGE")
+      return Reply::string(from < value.size() ? value.substr(from, std::stoul(command[3]) + 1 - from) : "");
+    const auto until = std::min(all.size(), name == "LRANGE" ? std::stoul(command[3]) + 1 : from + 3);
+    std::vector<Reply> some;
+    for (auto i = from; i < until; ++i) some.push_back(all[i]);
+    if (name == "LRANGE") return Reply::array(some);
+    const auto cursor = until < all.size() ? std::to_string(until) : "0";
+    return Reply::array({Reply::string(cursor), Reply::array(some)});
   }
 
   static std::string dump(const std::string& value) {

@@ -191,6 +191,7 @@ void World::write(const Action& action) {
   if (!of_server) written_[server.id].insert(key);
   alone_.erase(key);
   Value value{fmt::format("{}w{}", key == names_[3] ? "stream " : "", writes_), 0};
+  if (key == names_[0]) value.text = fmt::format("large l{} r{}", writes_, writes_);
   if (action.what == What::kExpire) value = {servers_.find(server, key)->text, 1000};
   switch (action.what) {
     case What::kReap:

@@ -9,7 +9,7 @@
 namespace rebalance::model {
 namespace {
 
-// Keys: 1 a string, 2 one that expires, 3 a stream, 4 not there yet.
+// Keys: 0 a set that goes in two pieces, 1 a string, 2 one that expires, 3 a stream, 4 not there yet.
 const std::vector<Action> kFew{{What::kSet, {}, 2}, {What::kDelete, {}, 2}, {What::kSet, {}, 4}};
 const std::vector<Action> kSome{{What::kSet, {}, 2}, {What::kDelete, {}, 2}, {What::kSwap, {}, 2, 4},
                                 {What::kSet, {}, 4}, {What::kSilent, {}, 3}, {What::kFlush},
@@ -23,7 +23,15 @@ const std::vector<Action> kKept{{What::kSet, {}, 1},    {What::kSet, {}, 2}, {Wh
                                 {What::kDelete, {}, 2}, {What::kSet, {}, 4}, {What::kExpire, {}, 1},
                                 {What::kSilent, {}, 3}, {What::kTick},       {What::kReap, "A", 2},
                                 {What::kEvict, "B", 2}};
+const std::vector<Action> kOfLarge{{What::kSet, {}, 0},   {What::kDelete, {}, 0}, {What::kExpire, {}, 0},
+                                   {What::kTick},         {What::kReap, "A", 0},  {What::kReap, "B", 0},
+                                   {What::kEvict, "B", 0}};
 const std::vector<What> kAllFaults{What::kCut, What::kKill, What::kStop, What::kCrash, What::kGossip};
+
+std::vector<Action> with(std::vector<Action> all, const std::vector<Action>& more) {
+  std::ranges::copy(more, std::back_inserter(all));
+  return all;
+}
 
 const Scenario kWrites{"TwoWrites", kSome, {}, 2, 0};
 const Scenario kExpiries{
@@ -37,6 +45,13 @@ const Scenario kGossips{"Gossip", kAll, {What::kGossip, What::kDeaf}, 1, 1, fals
 const Scenario kFailovers{"Failovers", kFew, {What::kFail}, 1, 1, false, true};
 const Scenario kEarly{"EarlyFailovers", kAll, {What::kFail}, 1, 1, false, true, false, false, true};
 const Scenario kOrders{"OtherOrders", kFew, {}, 1, 0, true, true, false, true};
+const Scenario kLarge{.name = "LargeKey", .writes = kOfLarge, .most_writes = 2, .large = true};
+const Scenario kLargeLosses{.name = "LargeKeyAndFaults",
+                            .writes = {{What::kSet, {}, 0}, {What::kDelete, {}, 0}},
+                            .faults = {What::kCut, What::kKill, What::kStop, What::kCrash},
+                            .most_writes = 1,
+                            .most_faults = 1,
+                            .large = true};
 
 // ---- the whole engine ----
 
@@ -61,7 +76,7 @@ TEST_P(LongLiveCopyModel, LosesNothingUnderAnySchedule) { expect_no_loss(100'000
 const auto name_of = [](const auto& info) { return info.param.name; };
 INSTANTIATE_TEST_SUITE_P(Scenarios, LiveCopyModel,
                          testing::Values(kWrites, kExpiries, kLosses, kStops, kCrashes, kGossips, kFailovers,
-                                         kEarly, kOrders),
+                                         kEarly, kOrders, kLarge, kLargeLosses),
                          name_of);
 INSTANTIATE_TEST_SUITE_P(
     Long, LongLiveCopyModel,
@@ -72,6 +87,18 @@ INSTANTIATE_TEST_SUITE_P(
         Scenario{"AllFaults", kAll, kAllFaults, 1, 1, false, false, false, true},
         Scenario{"TwoFaults", kFew, {What::kCut, What::kCrash}, 1, 2},
         Scenario{"TwoSlots", kSome, kAllFaults, 1, 1, true, false, false, true},
+        Scenario{.name = "LargeKeyThrice",
+                 .writes = kOfLarge,
+                 .most_writes = 3,
+                 .other_order = true,
+                 .large = true},
+        Scenario{.name = "LargeKeyFailovers",
+                 .writes = kOfLarge,
+                 .faults = {What::kFail},
+                 .most_writes = 1,
+                 .most_faults = 1,
+                 .replicas = true,
+                 .large = true},
         Scenario{"FailoversUnacknowledged", kFew, {What::kFail, What::kDeaf}, 2, 2, false, true}),
     name_of);
 
@@ -82,7 +109,14 @@ void expect_no_loss_by_seed(const Scenario& scenario, unsigned seeds) {
                         << found->how << "; " << found->text();
   }
 }
-const Scenario kEverything{"Everything", kAll, kAllFaults, 4, 2, true, false, false, true};
+const Scenario kEverything{.name = "Everything",
+                           .writes = with(kAll, kOfLarge),
+                           .faults = kAllFaults,
+                           .most_writes = 4,
+                           .most_faults = 2,
+                           .two_slots = true,
+                           .other_order = true,
+                           .large = true};
 // Without FLUSHALL: see AfterAFailoverOfTheSource.
 const Scenario kEverythingFailing{
     "EverythingFailing", kKept, {What::kFail, What::kDeaf}, 3, 2, false, true, false, true};
@@ -160,6 +194,9 @@ const Step kSteps[] = {
     {Removed::kCounts, "Counts", "the script compares counts", kWrites},
     {Removed::kChecks, "Checks", "the script compares CRCs", kWrites},
     {Removed::kMarksTakenBack, "MarksTakenBack", "the script takes its marks back before UNLINK", kExpiries},
+    {Removed::kEarlyReads, "EarlyReads", "tracking from the first piece of a large key on", kLarge},
+    {Removed::kAnew, "Anew", "a large key that changed is copied from nothing", kLarge},
+    {Removed::kElements, "Elements", "the elements of a large key's copy are counted", kLarge},
     {Removed::kOrder, "Order", "a key's copies arrive in order", kWrites},
     {Removed::kTargetCounts, "TargetCounts", "the target's counts are compared", kWrites},
     {Removed::kOwnTarget, "OwnTarget", "`SETSLOT NODE` on the target before the source", kWrites},

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <functional>
 #include <iterator>
+#include <sstream>
 #include <utility>
 
 namespace rebalance::model {
@@ -10,8 +11,21 @@ namespace {
 
 Reply ok() { return Reply::status("OK"); }
 
-bool reads_a_key(const std::string& name) {
-  return name == "DUMP" || name == "EXISTS" || name == "PEXPIRETIME" || name == "PTTL" || name == "MEMORY";
+bool has_key(const std::string& name) {
+  static const std::set<std::string> names{"DUMP",   "EXISTS",    "PEXPIRETIME", "PTTL",
+                                           "MEMORY", "TYPE",      "SSCAN",       "SCARD",
+                                           "SADD",   "PEXPIREAT", "UNLINK",      "RESTORE-ASKING"};
+  return names.contains(name);
+}
+
+// A set that goes in two pieces: "large", and an element after each space.
+bool is_large(const Value& value) { return value.text.starts_with("large"); }
+
+std::vector<std::string> elements(const Value& value) {
+  std::istringstream words(value.text);
+  std::vector<std::string> all{std::istream_iterator<std::string>(words), {}};
+  all.erase(all.begin());
+  return all;
 }
 
 }  // namespace
@@ -209,8 +223,7 @@ Reply Servers::run_one(Server& server, Connection& by, const Command& command) {
       by.watched.emplace(*key, server.keys.contains(*key) && expired(server.keys[*key]));
     return ok();
   }
-  const bool has_key = reads_a_key(name) || name == "UNLINK" || name == "RESTORE-ASKING";
-  return has_key ? on_key(server, by, command) : ok();
+  return has_key(name) ? on_key(server, by, command) : ok();
 }
 
 // getNodeByQuery, for one key.
@@ -246,12 +259,46 @@ Reply Servers::on_key(Server& server, Connection& by, const Command& command) {
     put(server, key, std::nullopt);
     return answer;
   }
-  if (by.redirect != 0) server.tracked[key].insert(by.id);
-  if (name == "MEMORY") return server.keys.contains(key) ? Reply::number(100) : Reply::nil();
+  if (name == "SADD" || name == "PEXPIREAT") return add(server, command);
+  const bool early = value != nullptr && is_large(*value) && !(name == "SSCAN" && command[2] == "1");
+  if (by.redirect != 0 && !(removed == Removed::kEarlyReads && early)) server.tracked[key].insert(by.id);
+  return read(server, command, value);
+}
+
+Reply Servers::read(const Server& server, const Command& command, const Value* value) const {
+  const auto& name = command[0];
+  const bool large = value != nullptr && is_large(*value);
+  if (name == "MEMORY")
+    return server.keys.contains(command[2]) ? Reply::number(large ? 1'000'000 : 100) : Reply::nil();
   if (name == "EXISTS") return Reply::number(value == nullptr ? 0 : 1);
+  if (name == "TYPE") return Reply::status(value == nullptr ? "none" : large ? "set" : "string");
   if (name == "DUMP") return value == nullptr ? Reply::nil() : Reply::string(dump(*value));
+  if (name == "SCARD" || name == "SSCAN") {
+    const auto all = large ? elements(*value) : std::vector<std::string>();
+    if (name == "SCARD") return Reply::number(std::ssize(all));
+    const bool first = command[2] == "0";
+    std::vector<Reply> piece;
+    for (std::size_t i = first ? 0 : 1; i < (first ? std::min<std::size_t>(1, all.size()) : all.size()); ++i)
+      piece.push_back(Reply::string(all[i]));
+    return Reply::array({Reply::string(first && large ? "1" : "0"), Reply::array(std::move(piece))});
+  }
   if (value == nullptr) return Reply::number(-2);
   return Reply::number(value->expires_at == 0 ? -1 : value->expires_at);
+}
+
+// SADD and PEXPIREAT of a copy.
+Reply Servers::add(Server& server, const Command& command) {
+  const auto* held = find(server, command[1]);
+  Value value = held == nullptr ? Value{"large", 0} : *held;
+  if (command[0] == "SADD") {
+    const auto there = elements(value);
+    if (std::ranges::find(there, command[2]) == there.end()) value.text += " " + command[2];
+  } else if (held != nullptr) {
+    value.expires_at = std::stoll(command[2]);
+  }
+  const bool nothing = expired(value) || (command[0] == "PEXPIREAT" && held == nullptr);
+  put(server, command[1], nothing ? std::nullopt : std::optional(value));
+  return ok();
 }
 
 // Type, value, CRC-64.

@@ -29,6 +29,9 @@ enum class Removed {
   kCounts,           // the script compares no counts
   kChecks,           // the script compares no CRC
   kMarksTakenBack,   // the script leaves the tried marks when it deletes
+  kEarlyReads,       // of a key in pieces only the read of the last one is tracked
+  kAnew,             // what is on the target of a key in pieces stays when it is copied anew
+  kElements,         // the target is not asked how much it holds of a key in pieces
   kOrder,            // of two copies of a key the older one arrives last
   kTargetCounts,     // the target is not asked how many copies it has
   kTargetReplicas,   // WAIT on the target waits for nobody
@@ -121,6 +124,8 @@ class Servers {
   Reply setslot(Server& server, Slot slot, const Command& command);
   Reply client(Server& server, Connection& by, const Command& command);
   Reply on_key(Server& server, Connection& by, const Command& command);
+  Reply read(const Server& server, const Command& command, const Value* value) const;
+  Reply add(Server& server, const Command& command);
   Reply migrate(Server& server, const Command& command);
   std::string refusal(const Server& server, const std::string& key, bool asking) const;
   void touch(Server& server, const std::string& key, bool gone);

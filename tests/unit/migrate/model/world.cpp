@@ -23,7 +23,7 @@ bool is_private(const Command& command) {
 
 bool only_reads(const Command& command) {
   const auto& name = command[0];
-  return name == "PING" || name == "WATCH" || name == "MEMORY" || name == "SUBSCRIBE" ||
+  return name == "PING" || name == "WATCH" || name == "MEMORY" || name == "TYPE" || name == "SUBSCRIBE" ||
          is_private(command) || (name == "CLUSTER" && command[1] != "SETSLOT");
 }
 
@@ -58,6 +58,7 @@ World::World(const Scenario& scenario, Removed removed, Choose choose)
   servers_.removed = removed;
   names_ = {"{a}:0", "{a}:1", "{a}:2", "{a}:3", "{a}:4"};
   truth_ = {{names_[1], {"one", 0}}, {names_[2], {"two", 1000}}, {names_[3], {"stream", 0}}};
+  if (scenario.large) truth_[names_[0]] = {"large one two", 0};
   if (scenario.two_slots) truth_[names_.emplace_back("{b}:5")] = {"five", 0};
   for (const auto& name : names_) slots_.add(key_slot(name));
   for (auto& [id, server] : servers_.nodes()) {
@@ -282,6 +283,11 @@ std::optional<Reply> World::instead_of(const Connection& connection, const Comma
     case Removed::kListUnderWatch:
     case Removed::kListAndLastRead:
     case Removed::kFreshLook: return stale(connection, command);
+    case Removed::kAnew:
+      return name == "UNLINK" && !on_source && what == names_[0] ? std::optional(Reply::number(1))
+                                                                 : std::nullopt;
+    case Removed::kElements:
+      return name == "SCARD" && !on_source ? std::optional(Reply::number(2)) : std::nullopt;
     case Removed::kTargetCounts:
       if (what != "COUNTKEYSINSLOT" || on_source || servers_.at(target_).importing.empty()) return {};
       return Reply::number(servers_.count(servers_.at(source_), static_cast<Slot>(std::stoi(command[2]))));

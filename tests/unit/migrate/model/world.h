@@ -60,6 +60,7 @@ struct Scenario {
   bool late_evictions = false;   // the target loses copies also after it has said how many it has
   bool other_order = false;      // the connections of one round trip also in another order
   bool early_failovers = false;  // nodes fail over only before the hand-over begins
+  bool large = false;            // with key 0, a set that goes in two pieces
 };
 
 struct Pruned {};   // the explorer knows this state
