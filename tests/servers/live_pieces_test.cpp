@@ -103,7 +103,7 @@ TEST_P(LivePieces, LargeKeysOfEveryTypeArriveWithTheirExpiriesAndNoneIsReadWhole
   EXPECT_FALSE(result.left_to_key_by_key);
   EXPECT_EQ(calls(cluster, 0, "dump"), 0);
   for (const auto* read : {"hscan", "sscan", "zscan", "lrange", "getrange"})
-    EXPECT_GT(calls(cluster, 0, read), 2) << read;
+    EXPECT_GT(calls(cluster, 0, read), 1) << read;
   const auto difference = rig::compare(before, rig::digest(cluster.seed()), tolerance());
   EXPECT_TRUE(difference.none()) << difference.examples;
   EXPECT_TRUE(cluster.check().clean) << cluster.check().text;
