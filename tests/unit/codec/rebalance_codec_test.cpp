@@ -105,7 +105,11 @@ TEST(RebalanceCodec, DecodesEveryFieldThatAFileCanSet) {
   EXPECT_EQ(spec.engine, EngineChoice::kKeyByKey);
   EXPECT_EQ(spec.big_keys.threshold, kMiB);
   EXPECT_EQ(spec.big_keys.action, BigKeyAction::kSkipSlot);
-  EXPECT_EQ(spec.hot_slots.action, HotSlotAction::kIgnore);
+  EXPECT_EQ(spec.hot_slots.share_percent, 20);
+  EXPECT_EQ(spec.hot_slots.action, HotSlotAction::kSkipSlot);
+  EXPECT_EQ(spec.canary.max_latency_increase_percent, 20);
+  EXPECT_EQ(spec.canary.max_error_percent, 1);
+  EXPECT_EQ(spec.safety.max_latency_millis, 20);
   EXPECT_EQ(spec.canary.slots, 20);
   EXPECT_EQ(spec.canary.observe_seconds, 5);
   EXPECT_EQ(spec.windows.at(0).days, (std::vector<std::string>{"Sat", "Sun"}));
