@@ -38,7 +38,7 @@ TEST_F(ExplainCommand, SaysOfEachPodWhatItGivesOrReceivesAndSendsNoCommandThatWr
                                                  " gives [0-9]+ slots .* to redis-3: it holds "));
   EXPECT_THAT(done.out, HasSubstr("\n  redis-3 receives "));
   EXPECT_THAT(done.out, HasSubstr(" of a limit of 256.0Mi; at most "));
-  EXPECT_THAT(done.out, HasSubstr("KeyByKey, Redis 7.0"));
+  EXPECT_THAT(done.out, HasSubstr("LiveCopy, Redis 7.0"));
   untouched.expect("explain");
 }
 
