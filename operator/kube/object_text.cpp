@@ -2,8 +2,8 @@
 
 #include <fmt/format.h>
 
-#include "kube/api_error.h"
 #include "codec/json_slice.h"
+#include "kube/api_error.h"
 
 namespace rebalance {
 namespace {

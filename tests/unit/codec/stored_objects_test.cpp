@@ -139,7 +139,8 @@ TEST(JsonTree, IsTheSameAsTheYamlReadersApartFromLines) {
 TEST(JsonTree, BrokenOrTooDeepTextIsRefused) {
   EXPECT_FALSE(parse_json("{\"a\": ", "text"));
   EXPECT_FALSE(parse_json(std::string(100, '[') + std::string(100, ']'), "text"));
-  EXPECT_TRUE(parse_json("[\"\\\"" + std::string(100, '[') + "\"]", "text"));  // in a string they count nothing
+  EXPECT_TRUE(
+      parse_json("[\"\\\"" + std::string(100, '[') + "\"]", "text"));  // in a string they count nothing
 }
 
 }  // namespace
