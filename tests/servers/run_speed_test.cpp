@@ -1,0 +1,49 @@
+// How fast slots move follows what our own probes of the servers say.
+#include <thread>
+
+#include "servers/cli_rig.h"
+#include "servers/run_rig.h"
+
+namespace rebalance {
+namespace {
+
+// A server that serves nobody for a tenth of a second, again and again.
+class Busy {
+ public:
+  explicit Busy(const rig::Server& server)
+      : thread_([&server](const std::stop_token& stop) {
+          auto client = server.connect();
+          while (!stop.stop_requested()) client.command({"EVAL", kLoop, "0"});
+        }) {}
+
+ private:
+  static constexpr const char* kLoop =
+      "local function now() local t = redis.call('TIME') return t[1] * 1000 + t[2] / 1000 end "
+      "local till = now() + 100 while now() < till do end return 1";
+  std::jthread thread_;
+};
+
+TEST(OwnProbes, SlowAMoveDownWhileAServerAnswersLateAndSpeedItUpAfterwards) {
+  const auto cluster = lopsided();
+  const auto before = rig::digest(cluster->seed());
+  Work work(*cluster);
+  work.aim("type: Balance", "engine: KeyByKey\nbatch: {maxBytesPerSecond: 25Ki}\n");
+  const auto run = work.start();
+  const auto says = [&](const char* what) {
+    return rig::wait_until([&] { return run->said().find(what) != std::string::npos; },
+                           rig::Milliseconds(40'000));
+  };
+  ASSERT_TRUE(wait_for_open_slot(*cluster)) << run->said();
+  {
+    const Busy busy(cluster->node(cluster->primaries() - 1));
+    EXPECT_TRUE(says("SlowedDown")) << run->said();
+    EXPECT_THAT(run->said(), testing::HasSubstr("safety.maxLatencyMillis is 50"));
+  }
+  EXPECT_TRUE(says("SpedUp")) << run->said();
+  EXPECT_EQ(run->exit_code(), kDone) << run->said();
+  expect_clean(*cluster);
+  expect_same_data(before, rig::digest(cluster->seed()));
+}
+
+}  // namespace
+}  // namespace rebalance
