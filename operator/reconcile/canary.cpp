@@ -30,7 +30,7 @@ int arrived(const Plan& plan, const World& world) {
 }
 
 // Latencies below this share of what is allowed differ from moment to moment.
-constexpr double kNoiseOfLatency = 0.2;
+constexpr double kNoiseOfLatency = 0.5;
 
 std::optional<std::string> what_clients_feel(const Step& step, const ProbeReading& before,
                                              const ProbeReading& now) {

@@ -14,9 +14,12 @@ constexpr std::size_t kFailuresKept = 10;
 // A bad prediction halves the batches that follow, so often at the most.
 constexpr int kMostHalvings = 4;
 
+// Of less than this nothing is learned: buffers of clients come and go by as much.
+constexpr Bytes kTelling = kMiB;
+
 // The estimate was too low: correct the target's factor and cut what follows.
 void learn(Step& step, const BatchEnd& end) {
-  if (end.batch.bytes <= 0 || !end.measured || end.error) return;
+  if (end.batch.bytes < kTelling || !end.measured || end.error) return;
   const double ratio = static_cast<double>(end.grown) / static_cast<double>(end.batch.bytes);
   auto& factors = step.notebook().factors[end.batch.target];
   factors.growth = std::clamp(std::max(ratio, 1.0), factors.growth, 4.0);

@@ -17,11 +17,11 @@ std::string case_name(const testing::TestParamInfo<Case>& info) {
 class LongScale : public testing::TestWithParam<Case> {};
 class LongBigKeys : public testing::TestWithParam<Case> {};
 
-INSTANTIATE_TEST_SUITE_P(Scale, LongScale,
+INSTANTIATE_TEST_SUITE_P(Long, LongScale,
                          testing::Values(Case{"KeyByKey", "r70"}, Case{"LiveCopy", "r70"},
                                          Case{"Atomic", "r86"}),
                          case_name);
-INSTANTIATE_TEST_SUITE_P(Scale, LongBigKeys, testing::Values(Case{"KeyByKey", "r70"}, Case{"Atomic", "r86"}),
+INSTANTIATE_TEST_SUITE_P(Long, LongBigKeys, testing::Values(Case{"KeyByKey", "r70"}, Case{"Atomic", "r86"}),
                          case_name);
 
 constexpr int kOld = 16, kNew = 4;

@@ -20,7 +20,7 @@ TEST_P(Canary, MovesTheFirstSlotsAloneThenTheRest) {
   const auto cluster = lopsided({}, GetParam().name);
   const auto before = rig::digest(cluster->seed());
   Work work(*cluster);
-  work.aim("type: Balance", "canary: {slots: 50, observeSeconds: 5}\n");
+  work.aim("type: Balance", "canary: {slots: 50, observeSeconds: 5, maxLatencyIncreasePercent: 10000}\n");
   const auto program = work.start();
   ASSERT_TRUE(watches(*program)) << program->said();
   EXPECT_EQ(cluster->slots_of(3), 50);
@@ -40,7 +40,7 @@ TEST(CanaryThatFails, MovesNothingMoreAndCanBeTakenBack) {
   const auto cluster = lopsided(options);
   const auto owners = cluster->owners();
   Work work(*cluster);
-  work.aim("type: Balance", "canary: {slots: 50, observeSeconds: 120}\n");
+  work.aim("type: Balance", "canary: {slots: 50, observeSeconds: 120, maxLatencyIncreasePercent: 10000}\n");
   const auto program = work.start();
   ASSERT_TRUE(watches(*program)) << program->said();
   cluster->node(1).kill_hard();

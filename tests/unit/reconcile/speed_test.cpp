@@ -132,22 +132,22 @@ TEST(ProbedCanary, StartsOnceThereIsSomethingToCompareWith) {
 
 TEST(ProbedCanary, FailsWhereAnswersCameLaterThanBefore) {
   ProbedCanary drive;
-  drive.scene.probes[0].p99_millis = 8;
+  drive.scene.probes[0].p99_millis = 20;
   drive.until_watched();
-  drive.scene.probes[0].p99_millis = 11.9;
+  drive.scene.probes[0].p99_millis = 29.9;
   drive.once();
   EXPECT_EQ(drive.status.reason, "WatchingCanary");
-  drive.scene.probes[0].p99_millis = 12.1;
+  drive.scene.probes[0].p99_millis = 30.1;
   drive.once();
   EXPECT_EQ(drive.status.reason, "CanaryFailed");
-  EXPECT_THAT(drive.status.message, HasSubstr("redis-0 answers probes in 12.1 ms (p99), where it was 8.0"));
+  EXPECT_THAT(drive.status.message, HasSubstr("redis-0 answers probes in 30.1 ms (p99), where it was 20.0"));
 }
 
 TEST(ProbedCanary, TakesSmallDifferencesForNoise) {
   ProbedCanary drive;
   drive.scene.probes[0].p99_millis = 0.3;
   drive.until_watched();
-  drive.scene.probes[0].p99_millis = 9.9;
+  drive.scene.probes[0].p99_millis = 24.9;
   drive.once();
   EXPECT_EQ(drive.status.reason, "WatchingCanary");
 }
