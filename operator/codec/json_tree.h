@@ -18,7 +18,7 @@ Result<YamlNode> parse_json(std::string_view text, const std::string& source);
 // is looked at.
 struct KeptMember {
   std::string_view name;
-  std::vector<KeptMember> members = {};
+  std::vector<KeptMember> members;
 };
 std::string kept(std::string_view value, const std::vector<KeptMember>& members);
 

@@ -8,7 +8,7 @@ namespace rebalance {
 void ProbeWindow::answered(std::chrono::microseconds took) {
   answered_++;
   kept_.push_back(took);
-  if (kept_.size() > kKept) kept_.pop_front();
+  if (kept_.size() > most_) kept_.pop_front();
 }
 
 double ProbeWindow::p99_millis() const {

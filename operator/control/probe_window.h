@@ -10,6 +10,7 @@ namespace rebalance {
 class ProbeWindow {
  public:
   static constexpr std::size_t kKept = 200;  // so that one slow answer alone is no 99th percentile
+  explicit ProbeWindow(std::size_t kept = kKept) : most_(kept) {}
 
   void answered(std::chrono::microseconds took);
   void failed() { failed_++; }
@@ -20,6 +21,7 @@ class ProbeWindow {
 
  private:
   std::deque<std::chrono::microseconds> kept_;  // oldest first
+  std::size_t most_;
   std::int64_t answered_ = 0, failed_ = 0;
 };
 

@@ -10,9 +10,10 @@
 namespace rebalance {
 namespace {
 
-constexpr Millis kProbePeriod{25};
-constexpr int kProbesAReading = 10;
-constexpr Millis kBetweenConnects{250};
+constexpr Millis kPeriod{250};
+constexpr int kMostProbesAReading = 10;
+constexpr std::size_t kReadingsKept = 20;  // five seconds of probes
+constexpr int kProbesOfAllAReading = 500;  // in a large cluster fewer of each
 
 bool answers(Connection& connection) {
   const auto reply = connection.command({"PING"});
@@ -22,6 +23,10 @@ bool answers(Connection& connection) {
 }  // namespace
 
 Sampler::Sampler(std::vector<WatchedNode> nodes) : nodes_(std::move(nodes)), seen_(nodes_.size()) {
+  const int each = kProbesOfAllAReading / std::max(1, static_cast<int>(nodes_.size()));
+  probes_a_reading_ = std::clamp(each, 1, kMostProbesAReading);
+  for (auto& seen : seen_)
+    seen.probes = ProbeWindow(kReadingsKept * static_cast<std::size_t>(probes_a_reading_));
   for (std::size_t i = 0; i < nodes_.size(); i++) {
     threads_.emplace_back([this, i](const std::stop_token& stop) { sample(i, stop); });
   }
@@ -35,11 +40,11 @@ void Sampler::sample(std::size_t index, const std::stop_token& stop) {
       connection.reset();
       if (auto opened = Connection::open(nodes_[index].access)) connection = *std::move(opened);
     }
-    if (connection && turn % kProbesAReading == 0) {
+    if (connection && turn % probes_a_reading_ == 0) {
       if (const auto reading = read_memory(*connection)) take(index, *reading);
     }
     probe(index, connection ? &*connection : nullptr);
-    never.wait(stop, connection ? kProbePeriod : kBetweenConnects);
+    never.wait(stop, connection ? kPeriod / probes_a_reading_ : kPeriod);
   }
 }
 
