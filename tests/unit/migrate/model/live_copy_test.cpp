@@ -47,8 +47,8 @@ const Scenario kEarly{"EarlyFailovers", kAll, {What::kFail}, 1, 1, false, true, 
 const Scenario kOrders{"OtherOrders", kFew, {}, 1, 0, true, true, false, true};
 const Scenario kLarge{.name = "LargeKey", .writes = kOfLarge, .most_writes = 2, .large = true};
 const Scenario kLargeLosses{.name = "LargeKeyAndFaults",
-                            .writes = {{What::kSet, {}, 0}, {What::kDelete, {}, 0}},
-                            .faults = {What::kCut, What::kKill, What::kStop, What::kCrash},
+                            .writes = {{What::kSet, {}, 0}},
+                            .faults = {What::kCut, What::kStop},
                             .most_writes = 1,
                             .most_faults = 1,
                             .large = true};
@@ -91,6 +91,12 @@ INSTANTIATE_TEST_SUITE_P(
                  .writes = kOfLarge,
                  .most_writes = 3,
                  .other_order = true,
+                 .large = true},
+        Scenario{.name = "LargeKeyAndMoreFaults",
+                 .writes = {{What::kSet, {}, 0}, {What::kDelete, {}, 0}},
+                 .faults = {What::kCut, What::kKill, What::kStop, What::kCrash},
+                 .most_writes = 1,
+                 .most_faults = 1,
                  .large = true},
         Scenario{.name = "LargeKeyFailovers",
                  .writes = kOfLarge,
