@@ -105,3 +105,27 @@ go_command() {
   fi
   echo "$own"
 }
+
+# had NAME DOING: NAME is in the caller's folder $home, or could be got now by its `fetch NAME WORK-FOLDER`. `is_there NAME`
+# tells; `reason_in LOG` picks what NAME.failed shall say. What could not be had is tried again a day later, with $retry
+# at once.
+# shellcheck disable=SC2154 # home and retry are the caller's
+had() {
+  if ! is_there "$1" && { [ -n "$retry" ] || [ -z "$(find "$home/$1.failed" -mtime -1 2> /dev/null)" ]; }; then
+    get "$@" || return
+  fi
+  is_there "$1"
+}
+
+get() {
+  local name=$1 work
+  say "${0##*/}: $2 $name"
+  work=$(mktemp -d "$home/.work.XXXXXX") || return
+  if (fetch "$name" "$work") > "$home/$name.log" 2>&1; then
+    rm -f "$home/$name.failed" "$home/$name.log"
+  else
+    rm -rf "${home:?}/$name"
+    reason_in "$home/$name.log" > "$home/$name.failed"
+  fi
+  rm -rf "$work"
+}
