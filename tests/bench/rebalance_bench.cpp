@@ -31,17 +31,9 @@ constexpr const char* kAlone =
 constexpr double kKeyByKeyWanted = 1.5, kLiveWanted = 5, kLiveGentle = 3, kLiveWait = 1.5, kAtomicWanted = 15,
                  kAtomicOfByHand = 1 / 1.15;
 
-bool copies_live(const rig::ServerVersion& version) {
-  return version.name == "r62" || version.name == "r70" || version.name == "r80";
-}
-
-bool moves_atomically(const rig::ServerVersion& version) {
-  return version.name == "r86" || version.name == "v91";
-}
-
 std::vector<Row> contestants(const rig::ServerVersion& version) {
   const std::string alone = kAlone, one_pair = "batch: {parallelPairs: 1}\n";
-  const bool live = copies_live(version), atomic = moves_atomically(version);
+  const bool live = version.copies_live(), atomic = version.moves_atomically();
   const auto redis_cli = [](const char* name, const char* settings, std::vector<std::string> words) {
     return Row{{name, settings, Tool::kRedisCli, "", "", 1, 1, 0, std::move(words)}, {}};
   };

@@ -18,15 +18,6 @@ std::vector<int> first_slots(const std::array<int, rig::kSlots>& owners, int own
   return slots;
 }
 
-// By its own word; while slots change hands two may claim one.
-std::int64_t slots_claimed_by(const rig::TestCluster& cluster, int index) {
-  std::int64_t slots = 0;
-  for (const auto& view : cluster.view_of(index)) {
-    if (view.id == cluster.node_id(index)) slots = std::ssize(rig::slots_in(view.slots));
-  }
-  return slots;
-}
-
 rig::Arguments migration(const rig::ServerVersion& version, int first, int last, const std::string& target) {
   const auto from = std::to_string(first), to = std::to_string(last);
   if (version.is_valkey()) return {"CLUSTER", "MIGRATESLOTS", "SLOTSRANGE", from, to, "NODE", target};
@@ -44,11 +35,13 @@ ByHand move_by_hand(const rig::TestCluster& cluster, int primaries) {
   for (int source = 0; source < primaries; ++source) {
     const int target = primaries + source % empty;
     const auto slots = first_slots(owners, source, each);
-    const auto before = slots_claimed_by(cluster, target);
+    const auto before = rig::slots_claimed_by(cluster, target);
     const auto& version = cluster.node(source).version();
     cluster.command(version.is_valkey() ? source : target,
                     migration(version, slots.front(), slots.back(), cluster.node_id(target)));
-    if (!rig::wait_until([&] { return slots_claimed_by(cluster, target) == before + each; }, kPatience))
+    if (!rig::wait_until(
+            [&] { return rig::slots_claimed_by(cluster, target) == before + static_cast<std::size_t>(each); },
+            kPatience))
       throw std::runtime_error("a migration by hand does not end");
     moved.slots += each;
   }

@@ -28,19 +28,10 @@ class Argo : public GitOpsTest {
     kubectl({"-n", "argocd", "patch", "configmap", "argocd-cm", "--patch-file",
              SOURCE_FOLDER "/gitops/argo-cd/argocd-cm.yaml"});
   }
-  void apply_manifest() {
+  void apply_manifest() override {
     commit_installation();
     kubectl({"apply", "-f", "-"}, manifest("argo-cd/operator.yaml"));
   }
-  // All of it, as one who follows docs/gitops.md does it.
-  void install(const std::string& more, const std::string& goal = "type: Balance") {
-    commit(more, goal);
-    apply_manifest();
-    ASSERT_TRUE(comes_to_be(kDeployment)) << told();
-    let_the_operator_be_available();
-    start_operator();
-  }
-
   // What the button "Refresh" does; it looks at Git by itself each 3 minutes.
   void refresh() {
     api().merge(app_path(kShopApp),
@@ -131,18 +122,7 @@ class Argo : public GitOpsTest {
   bool health_becomes(const std::string& wanted, const std::string& name = kShopApp) {
     return rig::wait_until([&] { return health(name) == wanted; }, kSoon);
   }
-  // Asks both until the work is done: Argo CD must not call it healthy before. How often it was asked.
-  int is_never_healthy_before_the_end() {
-    for (int asked = 1;; ++asked) {
-      const bool healthy = health() == "Healthy";
-      const std::string now = state();
-      if (now == "Succeeded") return asked;
-      EXPECT_FALSE(healthy) << now;
-      if (healthy || asked > 5000) return 0;
-      rig::nap(rig::Milliseconds(25));
-    }
-  }
-  std::string told() {
+  std::string told() override {
     std::string all;
     for (const auto& what : {app_path(kOperatorApp), app_path(kShopApp), path()})
       if (api().exists(what)) all += status_of(what);
@@ -175,7 +155,8 @@ TEST_F(Argo, LongInstallsTheOperatorAndIsHealthyOnlyWhenTheWorkIsDone) {
   EXPECT_EQ(press("cancel", dba).status, 403);
   const auto pressed = press("approve", dba);
   ASSERT_TRUE(pressed.ok()) << pressed.body;
-  std::cout << "asked " << is_never_healthy_before_the_end() << " times before the end\n";
+  std::cout << "asked " << is_never_done_before_the_end([&] { return health() == "Healthy"; })
+            << " times before the end\n";
   ASSERT_EQ(state(), "Succeeded") << told();
   EXPECT_TRUE(health_becomes("Healthy")) << told();
   EXPECT_TRUE(is_synced()) << told();

@@ -36,7 +36,7 @@ class Flux : public GitOpsTest {
                                         rig::FluxOptions{.feature_gates = gates, .helm = helm});
   }
   // gitops/flux/operator.yaml with the addresses of this test, by kubectl.
-  void apply_manifest() {
+  void apply_manifest() override {
     commit_installation();
     std::string text = manifest("flux/operator.yaml");
     if (!keeps_what_kubectl_set_) replace(text, "ssa: Merge", "ssa: Override");  // Flux's default
@@ -59,15 +59,6 @@ class Flux : public GitOpsTest {
         },
         kSoon);
   }
-  // All of it, as one who follows docs/gitops.md does it.
-  void install(const std::string& more, const std::string& goal = "type: Balance") {
-    commit(more, goal);
-    apply_manifest();
-    ASSERT_TRUE(comes_to_be(kDeployment)) << told();
-    let_the_operator_be_available();
-    start_operator();
-  }
-
   // What `flux reconcile` does. Returns when it was handled; a Kustomization handles it at the end of its
   // health check.
   void ask_for(const std::string& what) {
@@ -107,18 +98,7 @@ class Flux : public GitOpsTest {
   bool shop_becomes(const std::string& status, rig::Milliseconds limit = kSoon) {
     return rig::wait_until([&] { return shop() == status; }, limit);
   }
-  // Asks both until the work is done: Flux must not call it ready before. How often it was asked.
-  int is_never_ready_before_the_end() {
-    for (int asked = 1;; ++asked) {
-      const bool ready = shop() == "True";
-      const std::string now = state();
-      if (now == "Succeeded") return asked;
-      EXPECT_FALSE(ready) << now;
-      if (ready || asked > 5000) return 0;
-      rig::nap(rig::Milliseconds(25));
-    }
-  }
-  std::string told() {
+  std::string told() override {
     return (api().exists(flux_path(kRelease)) ? status_of(flux_path(kRelease)) : "") +
            status_of(flux_path(kShopPart)) + status_of(path()) + flux_->said() + said_by_operator();
   }
@@ -153,7 +133,8 @@ TEST_F(Flux, LongInstallsTheOperatorFirstAndIsReadyOnlyWhenTheWorkIsDone) {
 
   const auto approved = type({"approve", "balance"});
   ASSERT_EQ(approved.exit_code, kDone) << approved.err;
-  std::cout << "asked " << is_never_ready_before_the_end() << " times before the end\n";
+  std::cout << "asked " << is_never_done_before_the_end([&] { return shop() == "True"; })
+            << " times before the end\n";
   ASSERT_EQ(state(), "Succeeded") << told();
   EXPECT_TRUE(shop_becomes("True")) << told();
   EXPECT_GT(world().cluster.slots_of(3), 3000);

@@ -80,6 +80,31 @@ class GitOpsTest : public testing::Test {
     EXPECT_EQ(done.exit_code, 0) << done.err;
   }
 
+  // Installs from Git and from the tool's manifest; all that can be told when it goes wrong.
+  virtual void apply_manifest() = 0;
+  virtual std::string told() = 0;
+  // All of it, as one who follows docs/gitops.md does it.
+  void install(const std::string& more, const std::string& goal = "type: Balance") {
+    commit(more, goal);
+    apply_manifest();
+    ASSERT_TRUE(comes_to_be(kDeployment)) << told();
+    let_the_operator_be_available();
+    start_operator();
+  }
+  // Asks the tool and the object until the work is done: the tool must not call it `done` before. How often
+  // it was asked.
+  template <typename Done>
+  int is_never_done_before_the_end(Done done) {
+    for (int asked = 1;; ++asked) {
+      const bool early = done();
+      const std::string now = state();
+      if (now == "Succeeded") return asked;
+      EXPECT_FALSE(early) << now;
+      if (early || asked > 5000) return 0;
+      rig::nap(rig::Milliseconds(25));
+    }
+  }
+
   // What a Deployment's status says once its pod is ready.
   void let_the_operator_be_available() {
     const std::string generation = api().field(kDeployment, "/metadata/generation").value_or("1");

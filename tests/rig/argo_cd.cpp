@@ -15,10 +15,6 @@ constexpr const char* kHost = "127.0.0.1";
 
 std::string loopback(int port) { return std::string(kHost) + ":" + std::to_string(port); }
 
-void must(const Finished& done) {
-  if (done.exit_code != 0) throw std::runtime_error("Argo CD: " + done.err);
-}
-
 }  // namespace
 
 bool has_argo_cd() {
@@ -51,10 +47,9 @@ ArgoCd::ArgoCd(ControlPlane& plane, const GitServer& git) : repo_port_(free_port
 }
 
 void ArgoCd::install(const ControlPlane& plane) const {
-  must(plane.kubectl({"apply", "--server-side", "-f", kube_tool("argocd.crds.yaml")}));
-  must(plane.kubectl(
-      {"wait", "--for=condition=Established", "--timeout=60s", "-f", kube_tool("argocd.crds.yaml")}));
-  must(plane.kubectl({"apply", "-n", "argocd", "-f", kube_tool("argocd.config.yaml")}));
+  plane.apply_definitions(kube_tool("argocd.crds.yaml"));
+  const Finished done = plane.kubectl({"apply", "-n", "argocd", "-f", kube_tool("argocd.config.yaml")});
+  if (done.exit_code != 0) throw std::runtime_error("Argo CD: " + done.err);
 }
 
 // What its image has in its folders.
@@ -112,9 +107,6 @@ HttpAnswer ArgoCd::call(const std::string& method, const std::string& path, cons
   return http({.port = api_port_, .token = token.empty() ? token_ : token}, method, path, body);
 }
 
-std::string ArgoCd::said() const {
-  const std::string text = read_file(folder_.path() / "application-controller.log");
-  return text.substr(text.size() - std::min<std::size_t>(text.size(), 3000));
-}
+std::string ArgoCd::said() const { return last_of(folder_.path() / "application-controller.log"); }
 
 }  // namespace rig

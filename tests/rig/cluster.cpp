@@ -196,4 +196,11 @@ Judgement TestCluster::check() const {
   return {result.exit_code == 0, result.out + result.err};
 }
 
+std::size_t slots_claimed_by(const TestCluster& cluster, int index) {
+  const auto views = cluster.view_of(index);
+  const auto own =
+      std::ranges::find_if(views, [](const auto& view) { return view.flags.contains("myself"); });
+  return own == views.end() ? 0 : slots_in(own->slots).size();
+}
+
 }  // namespace rig

@@ -82,4 +82,7 @@ class TestCluster {
   std::vector<std::string> ids_;
 };
 
+// By that node's own word alone: while slots change hands, two may own one for a moment.
+std::size_t slots_claimed_by(const TestCluster& cluster, int index);
+
 }  // namespace rig

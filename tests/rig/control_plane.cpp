@@ -202,6 +202,15 @@ std::string ControlPlane::token_of(const std::string& name_space, const std::str
   return nlohmann::json::parse(answer).at("status").at("token");
 }
 
+void ControlPlane::apply_definitions(const std::filesystem::path& file) const {
+  for (const auto& words :
+       {std::vector<std::string>{"apply", "--server-side", "-f", file},
+        std::vector<std::string>{"wait", "--for=condition=Established", "--timeout=60s", "-f", file}}) {
+    const Finished done = kubectl(words);
+    if (done.exit_code != 0) throw std::runtime_error(file.filename().string() + ": " + done.err);
+  }
+}
+
 Finished ControlPlane::kubectl(const std::vector<std::string>& arguments, const std::string& input) const {
   std::vector<std::string> all = {kube_tool("kubectl"), flag("kubeconfig", kubeconfig()),
                                   flag("cache-dir", folder() / "kubectl")};

@@ -60,6 +60,8 @@ class ControlPlane {
   // role.
   std::string token_of(const std::string& name_space, const std::string& account, int seconds = 3600) const;
 
+  // Until they are served. Throws where they are not.
+  void apply_definitions(const std::filesystem::path& file) const;
   // kubectl as the administrator.
   Finished kubectl(const std::vector<std::string>& arguments, const std::string& input = "") const;
 

@@ -10,6 +10,8 @@ constexpr const char* kSources = "source-controller";
 constexpr const char* kKustomizations = "kustomize-controller";
 constexpr const char* kHelm = "helm-controller";
 
+std::string definitions_of(const std::string& controller) { return kube_tool(controller + ".crds.yaml"); }
+
 std::string loopback(int port) { return "127.0.0.1:" + std::to_string(port); }
 
 }  // namespace
@@ -18,16 +20,16 @@ bool has_flux() {
   try {
     return std::ranges::all_of(
         std::vector<std::string>{kSources, kKustomizations, kHelm},
-        [](const auto& name) { return !kube_tool(name).empty() && !kube_tool(name + ".crds.yaml").empty(); });
+        [](const auto& name) { return !kube_tool(name).empty() && !definitions_of(name).empty(); });
   } catch (const std::runtime_error&) {
     return false;
   }
 }
 
 Flux::Flux(ControlPlane& plane, const GitServer& git, const FluxOptions& options) {
-  install(plane, kSources);
-  install(plane, kKustomizations);
-  if (options.helm) install(plane, kHelm);
+  plane.apply_definitions(definitions_of(kSources));
+  plane.apply_definitions(definitions_of(kKustomizations));
+  if (options.helm) plane.apply_definitions(definitions_of(kHelm));
   const std::string storage = loopback(free_port());
   sources_ = start(plane, git, kSources,
                    {"--storage-path=" + (folder_.path() / "storage").string(), "--storage-addr=" + storage,
@@ -37,14 +39,6 @@ Flux::Flux(ControlPlane& plane, const GitServer& git, const FluxOptions& options
       plane, git, kKustomizations,
       gates.empty() ? std::vector<std::string>{} : std::vector<std::string>{"--feature-gates=" + gates});
   if (options.helm) releases_ = start(plane, git, kHelm, {});
-}
-
-void Flux::install(const ControlPlane& plane, const std::string& controller) const {
-  const Finished done = plane.kubectl({"apply", "--server-side", "-f", kube_tool(controller + ".crds.yaml")});
-  if (done.exit_code != 0) throw std::runtime_error("Flux's resources: " + done.err);
-  const Finished served = plane.kubectl(
-      {"wait", "--for=condition=Established", "--timeout=60s", "-f", kube_tool(controller + ".crds.yaml")});
-  if (served.exit_code != 0) throw std::runtime_error("Flux's resources: " + served.err);
 }
 
 std::unique_ptr<Process> Flux::start(const ControlPlane& plane, const GitServer& git,
@@ -67,8 +61,7 @@ std::string Flux::said() const {
   for (const std::string controller : {kKustomizations, kHelm}) {
     const auto log = folder_.path() / (controller + ".log");
     if (!std::filesystem::exists(log)) continue;
-    const std::string text = read_file(log);
-    all += text.substr(text.size() - std::min<std::size_t>(text.size(), 3000));
+    all += last_of(log);
   }
   return all;
 }

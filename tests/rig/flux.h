@@ -26,7 +26,6 @@ class Flux {
   std::string said() const;  // by kustomize-controller and helm-controller, the ends of it
 
  private:
-  void install(const ControlPlane& plane, const std::string& controller) const;
   std::unique_ptr<Process> start(const ControlPlane& plane, const GitServer& git,
                                  const std::string& controller, std::vector<std::string> more) const;
 

@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <fstream>
 #include <random>
 #include <sstream>
@@ -71,6 +72,11 @@ int free_port() {
     if (can_listen(candidate) && can_listen(candidate + 10000)) return candidate;
   }
   throw std::runtime_error("no free port with a free bus port was found");
+}
+
+std::string last_of(const fs::path& path) {
+  const std::string text = read_file(path);
+  return text.substr(text.size() - std::min<std::size_t>(text.size(), 3000));
 }
 
 }  // namespace rig

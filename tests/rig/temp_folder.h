@@ -28,6 +28,7 @@ class TempFolder {
 int free_port();
 
 std::string read_file(const std::filesystem::path& path);
+std::string last_of(const std::filesystem::path& path);  // what of a log is worth printing
 void write_file(const std::filesystem::path& path, const std::string& text);
 
 }  // namespace rig

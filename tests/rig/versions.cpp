@@ -28,6 +28,10 @@ bool ServerVersion::at_least(int redis_major, int redis_minor) const {
   return std::tie(major, minor) >= std::tie(redis_major, redis_minor);
 }
 
+bool ServerVersion::moves_atomically() const { return is_valkey() ? major >= 9 : at_least(8, 4); }
+
+bool ServerVersion::copies_live() const { return name == "r62" || name == "r70" || name == "r80"; }
+
 fs::path cache_folder() {
   const std::string set = environment("XDG_CACHE_HOME");
   return (set.empty() ? fs::path(environment("HOME")) / ".cache" : fs::path(set)) / "redis-rebalance";

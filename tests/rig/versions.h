@@ -19,6 +19,8 @@ struct ServerVersion {
   bool is_valkey() const { return product == "Valkey"; }
   // Of its own product; Valkey went on from Redis 7.2, so it is at least any Redis up to that.
   bool at_least(int redis_major, int redis_minor) const;
+  bool moves_atomically() const;
+  bool copies_live() const;  // what plan/engine_choice.cpp names as proven
 };
 
 // All that are there, oldest first, or those that RIG_SERVERS names ("r70 r86"). Never empty: throws instead.

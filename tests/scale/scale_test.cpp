@@ -93,8 +93,7 @@ TEST_P(LongBigKeys, OfAHundredMegabytesMoveOrStayWithTheReason) {
       EXPECT_THAT(finished.out, testing::HasSubstr(std::to_string(slot) + ": a key of "));
     }
     std::cout << stay << " of " << slots.size() << " big keys stay with a limit of " << limit << "\n";
-    const auto memory = cluster.command(2, {"INFO", "memory"}).text;
-    EXPECT_LT(std::stoll(rig::info_field(memory, "used_memory_peak")), limit * 8 / 10);
+    expect_stayed_under_its_ceiling(cluster, 2, limit);
     expect_clean(cluster);
     expect_same_data(before, rig::digest(cluster.seed()));
   }

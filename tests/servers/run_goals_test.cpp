@@ -300,9 +300,7 @@ TEST_P(TwoVersions, BigKeysOfTwoPairsThatHaveNoRoomTogetherGoOneAfterTheOther) {
   for (const auto* trouble : {"has no room", "Failure", "above its"})
     EXPECT_THAT(finished.out, testing::Not(testing::HasSubstr(trouble)));
   for (int slot = 5441; slot <= 5480; ++slot) EXPECT_EQ(cluster.owner_of(slot), 2) << finished.out;
-  // Buffers and all, the target stayed under its ceiling of 80 %.
-  const auto memory = cluster.command(2, {"INFO", "memory"}).text;
-  EXPECT_LT(std::stoll(rig::info_field(memory, "used_memory_peak")), limit * 8 / 10);
+  expect_stayed_under_its_ceiling(cluster, 2, limit);
   expect_clean(cluster);
   expect_same_data(before, rig::digest(cluster.seed()));
 }

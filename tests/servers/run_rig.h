@@ -32,18 +32,13 @@ inline std::string move_of(const std::string& slots, const std::string& pod) {
 // Those whose slots change hands atomically.
 inline std::vector<rig::ServerVersion> atomic_versions() {
   auto all = rig::installed_versions();
-  std::erase_if(all, [](const auto& version) {
-    return version.is_valkey() ? version.major < 9 : !version.at_least(8, 4);
-  });
+  std::erase_if(all, [](const auto& version) { return !version.moves_atomically(); });
   return all;
 }
 
-// Those that copy live: what plan/engine_choice.cpp names as proven.
 inline std::vector<rig::ServerVersion> live_versions() {
   auto all = rig::installed_versions();
-  std::erase_if(all, [](const auto& version) {
-    return version.name != "r62" && version.name != "r70" && version.name != "r80";
-  });
+  std::erase_if(all, [](const auto& version) { return !version.copies_live(); });
   return all;
 }
 
@@ -146,12 +141,10 @@ inline bool wait_for_open_slot(rig::TestCluster& cluster) {
   return rig::wait_until([&] { return any_slot_open(cluster); }, rig::Milliseconds(60'000));
 }
 
-// By that node's own word alone: while slots change hands, two may own one for a moment.
-inline std::size_t slots_claimed_by(rig::TestCluster& cluster, int index) {
-  const auto views = cluster.view_of(index);
-  const auto own =
-      std::ranges::find_if(views, [](const auto& view) { return view.flags.contains("myself"); });
-  return own == views.end() ? 0 : rig::slots_in(own->slots).size();
+// Buffers and all: that is 80 % of its limit.
+inline void expect_stayed_under_its_ceiling(const rig::TestCluster& cluster, int index, std::int64_t limit) {
+  const auto memory = cluster.command(index, {"INFO", "memory"}).text;
+  EXPECT_LT(std::stoll(rig::info_field(memory, "used_memory_peak")), limit * 8 / 10);
 }
 
 // Agreed, covered, nothing open: by the nodes' own word and by redis-cli's.

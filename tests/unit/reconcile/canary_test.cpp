@@ -130,5 +130,55 @@ TEST(Canary, StopsWhereAServerRestarts) {
   EXPECT_EQ(drive.status.reason, "PodRestarted");
 }
 
+struct ProbedCanary : Canary {
+  ProbedCanary() { scene.probes = {{"redis-0", 4, 500, 0}}; }
+};
+
+TEST(ProbedCanary, StartsOnceThereIsSomethingToCompareWith) {
+  ProbedCanary drive;
+  drive.scene.probes[0].sent = 39;
+  drive.until(State::kCanary);
+  for (int i = 0; i < 10; i++) drive.once();
+  EXPECT_EQ(drive.status.reason, "ProbingLatency");
+  drive.scene.probes[0].sent = 40;
+  EXPECT_EQ(count<StartBatch>(drive.once()), 1);
+}
+
+TEST(ProbedCanary, FailsWhereAnswersCameLaterThanBefore) {
+  ProbedCanary drive;
+  drive.scene.probes[0].p99_millis = 20;
+  drive.until_watched();
+  drive.scene.probes[0].p99_millis = 29.9;
+  drive.once();
+  EXPECT_EQ(drive.status.reason, "WatchingCanary");
+  drive.scene.probes[0].p99_millis = 30.1;
+  drive.once();
+  EXPECT_EQ(drive.status.reason, "CanaryFailed");
+  EXPECT_THAT(drive.status.message, HasSubstr("redis-0 answers probes in 30.1 ms (p99), where it was 20.0"));
+}
+
+TEST(ProbedCanary, TakesSmallDifferencesForNoise) {
+  ProbedCanary drive;
+  drive.scene.probes[0].p99_millis = 0.3;
+  drive.until_watched();
+  drive.scene.probes[0].p99_millis = 24.9;
+  drive.once();
+  EXPECT_EQ(drive.status.reason, "WatchingCanary");
+}
+
+TEST(ProbedCanary, FailsWhereMoreProbesFailThanMay) {
+  ProbedCanary drive;
+  drive.resource.spec.canary.max_error_percent = 10;
+  drive.until_watched();
+  drive.scene.probes[0].sent = 600;
+  drive.scene.probes[0].failed = 10;
+  drive.once();
+  EXPECT_EQ(drive.status.reason, "WatchingCanary");
+  drive.scene.probes[0].failed = 11;
+  drive.once();
+  EXPECT_EQ(drive.status.reason, "CanaryFailed");
+  EXPECT_THAT(drive.status.message, HasSubstr("did not answer 11 of 100 probes"));
+}
+
 }  // namespace
 }  // namespace rebalance
