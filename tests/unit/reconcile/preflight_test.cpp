@@ -74,7 +74,8 @@ TEST(Preflight, ASlotThatIsMuchOfItsNodeIsAWarningWhereItMoves) {
   EXPECT_EQ(findings[0].name, "HotSlot");
   EXPECT_EQ(findings[0].severity, Severity::kWarning);
   EXPECT_EQ(findings[0].where, "redis-0");
-  EXPECT_EQ(findings[0].evidence, "slot 3: it holds 50.0Mi, 28 % of redis-0; it moves alone, after all others");
+  EXPECT_EQ(findings[0].evidence,
+            "slot 3: it holds 50.0Mi, 28 % of redis-0; it moves alone, after all others");
   spec.hot_slots.action = HotSlotAction::kSkipSlot;
   EXPECT_EQ(preflight(plan, world, spec)[0].evidence,
             "slot 3: it holds 50.0Mi, 28 % of redis-0; it stays (hotSlots.action SkipSlot)");
