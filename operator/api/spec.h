@@ -84,7 +84,7 @@ struct HeadroomSpec {
 };
 
 struct BatchSpec {
-  int max_slots = 1000;
+  std::optional<int> max_slots;  // absent: 1000; of an atomic migration what the bytes allow
   Bytes max_bytes = 256 * kMiB;
   int pause_seconds = 0;
   std::optional<Bytes> max_bytes_per_second;

@@ -95,7 +95,7 @@ HeadroomSpec decode_headroom(const json& from) {
 
 BatchSpec decode_batch(const json& from) {
   BatchSpec batch;
-  batch.max_slots = number(from, "maxSlots");
+  if (from.contains("maxSlots")) batch.max_slots = number(from, "maxSlots");
   batch.max_bytes = bytes(from.at("maxBytes"));
   batch.pause_seconds = number(from, "pauseSeconds");
   batch.max_bytes_per_second = optional_bytes(from, "maxBytesPerSecond");

@@ -12,36 +12,54 @@
 namespace rebalance {
 namespace {
 
-constexpr Millis kBetweenReadings{110};  // the servers sample their RSS each 100 ms
-constexpr int kMostReadings = 20;
-constexpr double kSteady = 0.01;
+// The servers sample their RSS each 100 ms.
+constexpr Millis kSampled{110}, kBetweenReadings{22};
+constexpr int kMostReadings = 100;
+constexpr double kSteady = 0.01, kSeen = 0.9;
 
-bool steady(const std::optional<MemoryReading>& before, const MemoryReading& now) {
-  if (!before) return false;
-  return std::abs(static_cast<double>(now.rss - before->rss)) <= kSteady * static_cast<double>(now.rss);
+// When the readings of a node may be used for what is decided next.
+struct Settled {
+  bool at_once = false;                // as soon as nothing is being freed: RSS can only be too high
+  std::optional<MemoryReading> grown;  // as well when RSS shows what came since this one
+};
+
+bool steady(const MemoryReading& before, const MemoryReading& now) {
+  return std::abs(static_cast<double>(now.rss - before.rss)) <= kSteady * static_cast<double>(now.rss);
 }
 
-// Reads until nothing is being freed and, unless `at_once`, RSS stands still; the last reading, or nothing
-// when the node does not answer.
-std::optional<MemoryReading> settled(const Member& node, bool at_once, std::stop_token stop) {
+bool shows_growth(const MemoryReading& before, const MemoryReading& now) {
+  return now.used > before.used &&
+         static_cast<double>(now.rss - before.rss) >= kSeen * static_cast<double>(now.used - before.used);
+}
+
+// Reads until nothing is being freed and RSS stands still, or `when` is met before; the last reading, or
+// nothing when the node does not answer.
+std::optional<MemoryReading> settled(const Member& node, const Settled& when, std::stop_token stop) {
   auto connection = Connection::open(node.access);
   if (!connection) return std::nullopt;
-  std::optional<MemoryReading> last;
+  std::optional<MemoryReading> last, sampled;
+  Instant sampled_at;
   for (int i = 0; i < kMostReadings && !stop.stop_requested(); i++) {
     const auto reading = read_memory(*connection);
     if (!reading) return last;
-    if (reading->lazyfree_pending == 0 && (at_once || steady(last, *reading))) return *reading;
     last = *reading;
+    const bool early = when.at_once || (when.grown && shows_growth(*when.grown, *reading));
+    if (early && reading->lazyfree_pending == 0) return last;
+    if (!sampled || BootClock::now() - sampled_at >= kSampled) {
+      if (sampled && reading->lazyfree_pending == 0 && steady(*sampled, *reading)) return last;
+      sampled = reading.value();
+      sampled_at = BootClock::now();
+    }
     std::this_thread::sleep_for(kBetweenReadings);
   }
   return last;
 }
 
-std::optional<Bytes> used_now(const Member& node) {
+std::optional<MemoryReading> memory_now(const Member& node) {
   auto connection = Connection::open(node.access);
   if (!connection) return std::nullopt;
-  const auto reading = read_memory(*connection);
-  return reading ? std::optional(reading->used) : std::nullopt;
+  auto reading = read_memory(*connection);
+  return reading ? std::optional(*std::move(reading)) : std::nullopt;
 }
 
 BatchEnd told(const BatchJob& job, const BatchResult& result) {
@@ -87,18 +105,19 @@ void Executor::start(BatchJob job) {
 
 void Executor::work(const BatchJob& job, std::stop_token stop) {
   const auto began = BootClock::now();
-  const auto before = used_now(job.target);
+  const auto before = memory_now(job.target);
   const BatchResult result = run_batch(job, hooks(), stop);
   BatchEnd end = told(job, result);
   std::optional<MemoryReading> after;
   {
     // Live copy leaves no buffers that are still to shrink, and its last hand-overs gave RSS the time to be
-    // seen.
-    const bool at_once = job.engine == Engine::kLiveCopy && !result.left_to_key_by_key;
-    const std::jthread beside([&] { settled(job.source, at_once, stop); });
-    after = settled(job.target, at_once, stop);
+    // seen. An atomic migration leaves none either, and its source has only given.
+    const bool live = job.engine == Engine::kLiveCopy && !result.left_to_key_by_key;
+    const bool atomic = is_atomic(job.engine);
+    const std::jthread beside([&] { settled(job.source, {live || atomic, {}}, stop); });
+    after = settled(job.target, {live, atomic ? before : std::nullopt}, stop);
   }
-  if (before && after) end.grown = after->used - *before;
+  if (before && after) end.grown = after->used - before->used;
   {
     const std::scoped_lock lock(mutex_);
     const auto run = runs_.find(job.batch.index);

@@ -17,8 +17,8 @@ using namespace std::chrono_literals;
 namespace {
 
 constexpr int kMostServerTries = 3;  // of Redis by itself, each of which may fork the source
-constexpr Millis kFirstWatch{20}, kLongestWatch{200};
-constexpr Millis kSettleWithin{30'000}, kSettlePause{50};
+constexpr Millis kFirstWatch{10}, kLongestWatch{200};
+constexpr Millis kSettleWithin{30'000}, kSettlePause{10};
 
 Command info(const char* section) { return {"INFO", section}; }
 
@@ -82,6 +82,7 @@ Step Atomic::looked_at_source(const Replies& replies) {
   done_.add(arrived);
   todo_.remove(arrived);
   running_ = false;
+  looked_ = true;
   if (todo_.empty()) return settle(Millis(0));
   TRY_OK(check_nodes());
   const bool known = begun_ || job_.adopted;
@@ -171,7 +172,7 @@ Step Atomic::watched(const Replies& replies) {
   if (refused_ > 0 && task->live) return cancel(lost().message);
   switch (task->state) {
     case AtomicTask::State::kRunning:
-      return watch(std::clamp(pending_.wait * 3 / 2, kFirstWatch, kLongestWatch));
+      return watch(std::clamp(pending_.wait * 6 / 5, kFirstWatch, kLongestWatch));
     case AtomicTask::State::kDone: return look(Millis(0));
     case AtomicTask::State::kFailed: return task_failed(*task);
     case AtomicTask::State::kCancelled: return retry("the migration was cancelled: " + task->message);

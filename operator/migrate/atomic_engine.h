@@ -26,7 +26,7 @@ class Atomic final : public GroupEngine {
   Step step(const Event& event) override;
   Progress progress() const override;
   SlotSet done() const override { return done_; }
-  SlotSet left_open() const override { return running_ ? todo_ : SlotSet{}; }
+  SlotSet left_open() const override { return running_ || (job_.adopted && !looked_) ? todo_ : SlotSet{}; }
   std::vector<SkippedSlot> skipped() const override { return {}; }
 
  private:
@@ -66,7 +66,7 @@ class Atomic final : public GroupEngine {
   bool begun_ = false;             // we have, or may have, started one
   bool running_ = false;           // it may go on by itself
   std::string giving_up_;          // why it was cancelled
-  bool stopping_ = false;
+  bool stopping_ = false, looked_ = false;
   Stage stage_ = Stage::kLookTarget;
   Ask pending_;
   int tries_ = 0;

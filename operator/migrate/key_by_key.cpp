@@ -48,7 +48,7 @@ Step KeyByKey::answered(const Replies& replies, const Answer& answer) {
 // not start.
 Step KeyByKey::stop() {
   stopping_ = true;
-  if (open_.empty()) return std::nullopt;
+  if (open_.empty() || !looked_) return std::nullopt;
   const bool owning = stage_ >= Stage::kConfirm;
   if (owning || remaining() < kStopWithin) return pending_;
   return std::nullopt;

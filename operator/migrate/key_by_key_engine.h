@@ -41,7 +41,12 @@ enum class Stage {
 class KeyByKey final : public GroupEngine {
  public:
   KeyByKey(GroupJob job, Pace& pace)
-      : job_(std::move(job)), pace_(pace), drain_(job_, pace), todo_(job_.slots), proven_(job_.proven) {
+      : job_(std::move(job)),
+        pace_(pace),
+        drain_(job_, pace),
+        todo_(job_.slots),
+        open_(job_.adopted),
+        proven_(job_.proven) {
     drain_.trust(proven_);
   }
 
@@ -127,7 +132,7 @@ class KeyByKey final : public GroupEngine {
   Ask pending_;
   int tries_ = 0, retries_ = 0;
   std::int64_t keys_at_last_try_ = 0;
-  bool stopping_ = false;
+  bool stopping_ = false, looked_ = false;
   std::chrono::microseconds since_stop_{0};
 };
 

@@ -45,6 +45,7 @@ Step KeyByKey::looked_at_source(const Replies& replies) {
     if (sorted) sorted = sort_slot(slot);
   });
   if (!sorted) return std::unexpected(sorted.error());
+  looked_ = true;
   if (stopping_) work_.closed = {};
   return work_.closed.empty() ? open_target() : scan();
 }

@@ -14,7 +14,10 @@ using namespace std::chrono_literals;
 
 Step LiveCopy::step(const Event& event) {
   if (std::holds_alternative<StopAsked>(event)) return stop();
-  if (const auto* unknown = std::get_if<OutcomeUnknown>(&event)) return retry(unknown->why);
+  if (const auto* unknown = std::get_if<OutcomeUnknown>(&event)) {
+    if (stage_ == Stage::kHandOver) unsure_.add(portion_.slots);
+    return retry(unknown->why);
+  }
   const auto& answer = std::get<Answer>(event);
   const bool fits = pending_.side == Side::kOthers ||
                     (answer.replies.size() == pending_.commands.size() &&

@@ -52,6 +52,7 @@ Step LiveCopy::close() {
   pausing_ = false;  // a pause ends by itself
   leaving_.add(open_);
   leaving_.remove(handed_);
+  leaving_.remove(lost_);
   todo_.remove(leaving_);
   if (!leaving_.empty()) return clear(Stage::kLeave, leaving_);
   if (untold_.empty()) return end();

@@ -57,7 +57,7 @@ class LiveCopy final : public GroupEngine {
   Step step(const Event& event) override;
   Progress progress() const override;
   SlotSet done() const override { return done_; }
-  SlotSet left_open() const override { return open_; }
+  SlotSet left_open() const override { return job_.adopted && !looked_ ? todo_ : open_; }
   std::vector<SkippedSlot> skipped() const override { return skipped_; }
   SlotSet unfit() const override { return unfit_; }
 
@@ -82,6 +82,7 @@ class LiveCopy final : public GroupEngine {
   Step looked(const Answer& answer);
   Status sort_slot(Slot slot, std::int64_t source_keys, std::int64_t target_keys);
   Status sort_owned(Slot slot, std::int64_t source_keys);
+  Status sort_lost(Slot slot);
   Step go_on();
   Step clear(Stage stage, const SlotSet& slots);
   Step cleared(const Replies& replies);
@@ -147,6 +148,8 @@ class LiveCopy final : public GroupEngine {
   SlotSet done_, open_, unfit_;
   SlotSet staged_slots_;                  // copies of which nothing is known any more
   SlotSet leaving_;                       // open, and to be closed without a move
+  SlotSet unsure_;                        // a hand-over was sent, and no answer or mark has told its end
+  SlotSet lost_;                          // open, maybe given, and the source has lost its place
   SlotSet untold_;                        // done, but the other primaries have not been told
   SlotSet alone_, late_;                  // slots that change too often to go with others, or at once
   std::map<Slot, std::int64_t> counts_;   // keys, as last looked
@@ -161,7 +164,7 @@ class LiveCopy final : public GroupEngine {
   Ask pending_;
   int tries_ = 0, retries_ = 0, rounds_ = 0, waits_ = 0, reads_ = 0;
   int done_at_last_try_ = 0;
-  bool stopping_ = false, pausing_ = false, ended_ = false, may_pause_ = true;
+  bool stopping_ = false, pausing_ = false, ended_ = false, may_pause_ = true, looked_ = false;
   std::int64_t keys_ = 0;
   Bytes bytes_ = 0;  // of what was handed over
   std::chrono::microseconds tracked_for_{0};

@@ -92,15 +92,13 @@ Step LiveCopy::looked(const Answer& answer) {
     ++next;
   });
   if (!sorted) return std::unexpected(sorted.error());
+  looked_ = true;
   return go_on();
 }
 
 Status LiveCopy::sort_slot(Slot slot, std::int64_t source_keys, std::int64_t target_keys) {
   if (target_.slots.contains(slot)) return sort_owned(slot, source_keys);
-  if (!source_.slots.contains(slot)) {
-    return error(ErrorCode::kConflict, fmt::format("slot {} belongs neither to {} nor to {}", slot,
-                                                   job_.source.name, job_.target.name));
-  }
+  if (!source_.slots.contains(slot)) return sort_lost(slot);
   const bool migrating = source_.migrating.contains(slot), importing = target_.importing.contains(slot);
   const bool foreign = (migrating && source_.migrating[slot] != job_.target.id) ||
                        (importing && target_.importing[slot] != job_.source.id);
@@ -111,6 +109,7 @@ Status LiveCopy::sort_slot(Slot slot, std::int64_t source_keys, std::int64_t tar
                                                    slot, job_.source.name, job_.target.name));
   }
   counts_[slot] = source_keys;
+  unsure_.remove(slot);  // its mark tells
   if (migrating) {
     if (source_keys > 0) {
       return error(ErrorCode::kConflict, fmt::format("slot {} migrates, and {} still holds {} keys of it",
@@ -150,6 +149,22 @@ Status LiveCopy::sort_owned(Slot slot, std::int64_t source_keys) {
   handed_.remove(slot);
   open_.remove(slot);
   done_.add(slot);
+  return {};
+}
+
+// Somebody else owns it: mostly who took the source's place. What we know to be copies, since no hand-over
+// can have given it, goes; of anything else only the journal's reader may judge.
+Status LiveCopy::sort_lost(Slot slot) {
+  Error lost{ErrorCode::kConflict, fmt::format("slot {} belongs neither to {} nor to {}", slot,
+                                               job_.source.name, job_.target.name)};
+  if (!open_.contains(slot)) return std::unexpected(std::move(lost));
+  const auto mark = target_.importing.find(slot);
+  const bool copies = mark != target_.importing.end() && mark->second == job_.source.id &&
+                      !unsure_.contains(slot) && !handed_.contains(slot);
+  (copies ? leaving_ : lost_).add(slot);
+  todo_.remove(slot);
+  handed_.remove(slot);
+  if (!giving_up_) giving_up_ = std::move(lost);
   return {};
 }
 

@@ -30,6 +30,16 @@ std::unexpected<Error> refusal(const Member& node, const Command& command, const
                                                  command.size() > 2 ? command[2] : "", text));
 }
 
+// What a repair finishes stays in the journal until a look has found it sound: other nodes may hold keys of
+// it.
+class UntilLooked final : public IntentLog {
+ public:
+  Status open(const MoveIntent&) override { return {}; }
+  Status begin(const NodeId&, const NodeId&, const SlotSet&) override { return {}; }
+  Status close(const NodeId&, const NodeId&, const SlotSet&) override { return {}; }
+  std::vector<MoveIntent> intents() const override { return {}; }
+};
+
 class RepairRun {
  public:
   RepairRun(RepairJob job, const Hooks& hooks, std::stop_token stop)
@@ -179,7 +189,9 @@ Status RepairRun::finish(const RepairStep& step) {
     if (link.member().id == step.source && step.proven) intent.source_run_id = link.run_id();
   }
   batch.earlier = {intent};
-  auto moved = run_batch(batch, hooks_, stop_);
+  UntilLooked kept;
+  const Hooks looked_after{hooks_.gate, kept, hooks_.ownership, hooks_.progress, hooks_.speed};
+  auto moved = run_batch(batch, step.proven ? looked_after : hooks_, stop_);
   for (const auto& skipped : moved.skipped) {
     RepairStep report{Kind::kReport, {}, step.source, step.target, false, skipped.reason};
     report.slots.add(skipped.slot);

@@ -117,12 +117,15 @@ class OneSlot {
             step(Kind::kUnstage, owner.id, node.id,
                  "an interrupted live copy has left copies of keys that their owner still serves"));
         steps.back().proven = owner.id == intent_->source;
-      } else if (node.keys > 0) {
+      } else if (node.keys > 0 && node.importing_from == owner.id && meant(owner.id, node.id)) {
         steps.push_back(
-            node.importing_from == owner.id && meant(owner.id, node.id)
-                ? finish(owner.id, node.id,
-                         "the target holds keys of it and the source has forgotten the move")
-                : step(Kind::kMerge, node.id, owner.id, "a node that does not own it holds keys of it"));
+            finish(owner.id, node.id, "the target holds keys of it and the source has forgotten the move"));
+      } else if (node.keys > 0) {
+        // An owner that moves it answers ASK for keys that it has given: they are brought to the next one,
+        // then.
+        if (find(heir(owner)) != nullptr) continue;
+        steps.push_back(
+            step(Kind::kMerge, node.id, owner.id, "a node that does not own it holds keys of it"));
       } else if (!node.importing_from.empty() || !node.migrating_to.empty()) {
         if (hidden(node.id) && node.importing_from.empty()) continue;
         steps.push_back(step(Kind::kStable, node.id, {},

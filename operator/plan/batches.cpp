@@ -106,13 +106,19 @@ class Scheduler {
     return false;
   }
 
+  // An atomic migration opens no slot and can be cancelled at any instant, so bytes alone bound it.
+  std::size_t most_slots(Engine engine) const {
+    constexpr int kMaxSlots = 1000;
+    const int unasked = is_atomic(engine) ? kSlotCount : kMaxSlots;
+    return static_cast<std::size_t>(std::max(1, spec_.batch.max_slots.value_or(unasked)));
+  }
+
   // As many slots as the bounds of a batch allow, one at least.
   std::size_t full_batch(const Pair& pair) const {
     if (pair.next >= pair.hot) return 1;
     Bytes bytes = 0;
     std::size_t count = 0;
-    while (pair.next + count < pair.hot &&
-           count < static_cast<std::size_t>(std::max(1, spec_.batch.max_slots))) {
+    while (pair.next + count < pair.hot && count < most_slots(pair.engine)) {
       bytes += world_.sizes.bytes[pair.slots[pair.next + count]];
       if (count > 0 && bytes > spec_.batch.max_bytes) break;
       ++count;

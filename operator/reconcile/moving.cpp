@@ -18,13 +18,15 @@ constexpr std::chrono::seconds kCanaryPatience{10};
 // How long room for a deferred key is waited for: allocators give freed buffers back within some ten seconds.
 constexpr std::chrono::seconds kKeyPatience{20};
 
-// The part of a batch that is left, without slots that were skipped or deferred, `most` slots at the most,
-// cut to what the byte bound allows, shrunken and slowed down as it is.
+// The part of a batch that is left, without slots that were skipped or deferred, or that an earlier batch has
+// left open (they are repaired once nothing runs), `most` slots at the most, cut to what the byte bound
+// allows, shrunken and slowed down as it is.
 Batch rest_of(const Batch& batch, const Step& step, int most) {
   Batch rest = batch;
   rest.slots = remaining(batch, step.scene.world);
   for (const auto& [slot, why] : step.decision.notebook.skipped) rest.slots.remove(slot);
   for (const auto& [slot, key] : step.decision.notebook.deferred) rest.slots.remove(slot);
+  rest.slots.remove(step.scene.journal_slots);
   const Bytes bound =
       (step.spec.batch.max_bytes >> step.decision.notebook.shrink) / 100 * step.decision.status.speed_percent;
   const auto& sizes = step.scene.world.sizes;
@@ -136,6 +138,7 @@ struct Starter {
   }
 
   void take(const Batch& planned) {
+    left = left || remaining(planned, step.scene.world).overlaps(step.scene.journal_slots);
     Batch batch = rest_of(planned, step, kSlotCount);
     if (batch.slots.empty()) return;
     left = true;

@@ -31,8 +31,9 @@ class Schedule {
         writer_(cluster_->seed(), {.operations_per_second = 150,
                                    .deletes = engine != "LiveCopy",
                                    .timeout = rig::Milliseconds(3000)}),
-        work_(*cluster_, std::string(kAtOnce) + "safety: {persistence: Ignore}\n") {
-    work_.aim("type: Balance", engine_ + "batch: {maxSlots: 200, maxBytesPerSecond: 200Ki}\n");
+        work_(*cluster_, kAtOnce) {
+    work_.aim("type: Balance", engine_ + "safety: {persistence: Ignore}\n" +
+                                   "batch: {maxSlots: 200, maxBytesPerSecond: 200Ki}\n");
   }
 
   void run() {
@@ -135,16 +136,50 @@ class Schedule {
     EXPECT_TRUE(rig::wait_until(ready, rig::Milliseconds(30'000))) << "the nodes do not agree";
   }
 
+  bool split() const {
+    int primaries = 0;
+    for (int node = 0; node < cluster_->size(); ++node) primaries += cluster_->slots_of(node) > 0 ? 1 : 0;
+    return primaries > cluster_->primaries();
+  }
+
+  // A primary that takes slots while its replica takes over keeps those that the replica has not heard of,
+  // and the shard has two primaries. What the other one has copied of them is served by nobody, and once a
+  // client has changed the value that is served, a run leaves the choice to a person: here it is made.
+  void remove_unserved_copies() {
+    const auto owners = cluster_->owners();
+    for (int node = 0; node < cluster_->size(); ++node) {
+      if (cluster_->slots_of(node) == 0) continue;
+      auto connection = cluster_->node(node).connect();
+      for (const auto& key : connection.command({"KEYS", "*"}).elements) {
+        const auto slot = connection.command({"CLUSTER", "KEYSLOT", key.text}).integer;
+        const int owner = owners[static_cast<std::size_t>(slot)];
+        if (owner == node) continue;
+        if (cluster_->node(owner).connect().command({"EXISTS", key.text}).integer == 0) continue;
+        const auto set = [&](std::vector<std::string> words) {
+          words.insert(words.begin(), {"CLUSTER", "SETSLOT", std::to_string(slot)});
+          connection.command(words);
+        };
+        set({"IMPORTING", cluster_->node_id(owner)});
+        connection.command({"ASKING"});
+        connection.command({"DEL", key.text});
+        set({"STABLE"});
+      }
+    }
+  }
+
   // At full speed, as often as it says that something was in its way.
   void finish() {
     program_->process().signal(SIGTERM);
     EXPECT_GE(program_->exit_code(), 0) << program_->said();
-    work_.amend(engine_);
+    // Two fail-overs within a moment may leave two primaries of one shard, and neither a replica.
+    work_.amend(engine_ + "safety: {persistence: Ignore, replicas: Prefer}\n");
     rig::Finished finished;
     for (int run = 0; run < 6 && finished.exit_code != kDone; ++run) {
       wait_for_agreement();
+      if (split()) remove_unserved_copies();
       finished = work_.run();
     }
+    if (split()) remove_unserved_copies();
     EXPECT_EQ(finished.exit_code, kDone) << finished.out;
     work_.expect_nothing_left();
     expect_clean(*cluster_);
@@ -173,12 +208,11 @@ struct Trial {
 };
 void PrintTo(const Trial& trial, std::ostream* out) { *out << trial.engine << trial.seed; }
 
-std::vector<Trial> trials() {
-  constexpr unsigned kSeeds = 200;
+std::vector<Trial> trials(unsigned first, unsigned last) {
   std::vector<Trial> all;
   for (const std::string engine : {"KeyByKey", "Atomic", "LiveCopy"}) {
     const auto versions = versions_of(engine);
-    for (unsigned seed = 1; seed <= kSeeds && !versions.empty(); ++seed)
+    for (unsigned seed = first; seed <= last && !versions.empty(); ++seed)
       all.push_back({engine, versions[seed % versions.size()].name, seed});
   }
   return all;
@@ -189,7 +223,8 @@ std::string name_of(const testing::TestParamInfo<Trial>& test) {
 }
 
 class ManyFaults : public testing::TestWithParam<Trial> {};
-INSTANTIATE_TEST_SUITE_P(LongFaults, ManyFaults, testing::ValuesIn(trials()), name_of);
+INSTANTIATE_TEST_SUITE_P(Faults, ManyFaults, testing::ValuesIn(trials(1, 20)), name_of);
+INSTANTIATE_TEST_SUITE_P(LongFaults, ManyFaults, testing::ValuesIn(trials(21, 200)), name_of);
 
 TEST_P(ManyFaults, EndWithEverythingInItsPlace) {
   Schedule(GetParam().engine, GetParam().version, GetParam().seed).run();

@@ -150,6 +150,17 @@ TEST_P(Atomic, AStopThatComesTooLateFindsTheSlotsMoved) {
   EXPECT_EQ(engine->done().text(), "0-9");
 }
 
+TEST_P(Atomic, WhatAnEarlierRunBeganIsNotForgottenBeforeItWasLookedFor) {
+  auto adopted = job(GetParam());
+  adopted.adopted = true;
+  engine = make_atomic(adopted);
+  engine->start();
+  const auto next = engine->step(StopAsked{});
+  ASSERT_TRUE(next);
+  EXPECT_FALSE(*next);
+  EXPECT_EQ(engine->left_open().text(), "0-9");
+}
+
 TEST_P(Atomic, AForeignMigrationOfTheseSlotsIsNotTouched) {
   pair.state = pair.redis ? "streaming-buffer" : "snapshotting";
   const auto done = drive(*engine, pair);

@@ -326,6 +326,21 @@ TEST_F(KeyByKey, AStopBeforeTheFirstMarkStartsNothing) {
   EXPECT_TRUE(move->left_open().empty());
 }
 
+TEST_F(KeyByKey, WhatAnEarlierRunOpenedIsNotForgottenBeforeBothNodesWereSeen) {
+  for_each_slot(group, [&](Slot slot) { open(slot); });
+  const auto stopped = engine(group);
+  stopped->start();
+  const auto next = stopped->step(StopAsked{});
+  ASSERT_TRUE(next);
+  EXPECT_FALSE(*next);
+  EXPECT_EQ(stopped->left_open(), group);
+
+  pair.target.role = "slave";
+  const auto failed_over = engine(group);
+  EXPECT_TRUE(drive(*failed_over, pair).error);
+  EXPECT_EQ(failed_over->left_open(), group);
+}
+
 TEST_F(KeyByKey, CredentialsGoToMigrateOnly) {
   const auto move = engine();
   drive(*move, pair, {}, [&](int, const Ask& ask) {

@@ -207,6 +207,49 @@ TEST_F(LiveCopy, AConnectionThatIsLostAtAnyRoundTripCostsNothing) {
   }
 }
 
+TEST_F(LiveCopy, CopiesGoWhenTheSourceFailsOverAndRefusesTheHandOver) {
+  for (const std::string command : {"WATCH", "EXEC"}) {
+    Scene fresh;
+    fresh.pair.before_each = [&](const Ask& ask) {
+      if (std::ranges::find(ask.commands, command, [](const auto& sent) { return sent[0]; }) !=
+          ask.commands.end())
+        fresh.pair.fail_over_source();
+    };
+    const auto live = fresh.engine(fresh.job());
+    const auto done = fresh.drive(*live);
+    ASSERT_FALSE(done);
+    EXPECT_EQ(done.error().code, ErrorCode::kConflict);
+    EXPECT_TRUE(live->left_open().empty());
+    EXPECT_TRUE(fresh.pair.closed());
+    EXPECT_EQ(fresh.pair.staged(), 0);
+  }
+}
+
+TEST_F(LiveCopy, WhatMayHaveBeenHandedOverStaysForTheJournalWhenTheSourceFailsOver) {
+  const auto live = engine(job());
+  Result<std::optional<Ask>> next = live->start();
+  while ((*next)->commands.back()[0] != "EXEC") next = live->step(pair.answer(**next));
+  pair.lose(**next, false);
+  pair.fail_over_source();
+  const int copies = pair.staged();
+  next = live->step(OutcomeUnknown{"no answer"});
+  while (next && *next) next = live->step(pair.answer(**next));
+  EXPECT_FALSE(next);
+  EXPECT_EQ(live->left_open(), slots);
+  EXPECT_EQ(pair.staged(), copies);
+}
+
+TEST_F(LiveCopy, WhatAnEarlierRunOpenedIsNotForgottenBeforeItWasSeen) {
+  auto adopted = job();
+  adopted.adopted = true;
+  const auto live = engine(adopted);
+  live->start();
+  const auto next = live->step(StopAsked{});
+  ASSERT_TRUE(next);
+  EXPECT_FALSE(*next);
+  EXPECT_EQ(live->left_open(), slots);
+}
+
 // A transaction that waits in a connection which is lost for us must not run after we looked.
 TEST_F(LiveCopy, ATransactionThatIsStillOnItsWayIsEndedWithItsConnection) {
   pair.mail_late = true;

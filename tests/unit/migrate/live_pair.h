@@ -68,6 +68,12 @@ class LivePair {
     tracked_.clear();
     messages_.push_back(Reply::array({Reply::string("message"), Reply::string("c"), Reply::nil()}));
   }
+  // Another node has the source's slots and its data.
+  void fail_over_source() {
+    source.owned = {};
+    source.migrating.clear();
+    moved_ = true;
+  }
   Keys seen_by_clients() {
     Keys all;
     for (const auto* node : {&source, &target}) {
@@ -144,6 +150,10 @@ class LivePair {
   Reply reply(Side side, Channel channel, const Command& command) {
     const auto& name = command[0];
     auto& queue = queues_[side];
+    if (side == Side::kSource && moved_ && (name == "EXEC" || name == "WATCH" || name == "DUMP")) {
+      queue.reset();
+      return Reply::error("MOVED 1 127.0.0.1:7009");
+    }
     if (queue && name != "EXEC") {
       queue->push_back(command);
       return Reply::status("QUEUED");
@@ -350,6 +360,7 @@ class LivePair {
   }
 
   std::set<std::string> watched_, tracked_;
+  bool moved_ = false;
   bool watch_broken_ = false, subscribed_ = false;
   std::vector<Reply> messages_;
   std::map<Side, std::optional<std::vector<Command>>> queues_;  // of MULTI

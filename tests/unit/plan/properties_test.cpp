@@ -97,7 +97,7 @@ TEST(EveryPlan, MovesASlotOnlyFromItsOwnerAndLosesNone) {
 TEST(EveryPlan, KeepsBatchesWithinTheirBounds) {
   EXPECT_TRUE(holds("bounds of batches", [](const World&, const RebalanceSpec& spec, const Plan& plan) {
     for (const auto& batch : plan.batches) {
-      RC_ASSERT(batch.slots.size() <= spec.batch.max_slots);
+      RC_ASSERT(batch.slots.size() <= *spec.batch.max_slots);
       RC_ASSERT(batch.bytes <= spec.batch.max_bytes || batch.slots.size() == 1);
     }
   }));

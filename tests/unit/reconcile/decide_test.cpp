@@ -237,6 +237,23 @@ TEST(Decide, AtMostTwoSourcesMoveIntoOneTarget) {
   EXPECT_EQ(count<StartBatch>(drive.last), 2);
 }
 
+TEST(Decide, WhatABatchLeftOpenIsNotBegunAgainBesideOthersButRepairedAfterThem) {
+  Drive drive;
+  drive.until_batch();
+  const Batch failed = drive.first_batch();
+  const auto other = std::get<StartBatch>(drive.last.actions[1]).batch;
+  ASSERT_NE(other.source, failed.source);
+  drive.scene.running = {other};
+  drive.scene.journal_slots = failed.slots;
+  EXPECT_EQ(count<RepairOpen>(drive.once()), 0);
+  for (const auto& action : drive.last.actions) {
+    const auto* start = std::get_if<StartBatch>(&action);
+    EXPECT_FALSE(start != nullptr && start->batch.slots.overlaps(failed.slots));
+  }
+  drive.scene.running.clear();
+  EXPECT_EQ(count<RepairOpen>(drive.once()), 1);
+}
+
 TEST(Decide, AHotSlotStaysWhereTheSpecSaysSo) {
   Drive drive;
   drive.resource.spec.hot_slots.action = HotSlotAction::kSkipSlot;
