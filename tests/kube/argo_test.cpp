@@ -51,9 +51,16 @@ class Argo : public GitOpsTest {
   }
   // What the button "Sync" does, to its end.
   void sync() {
+    rig::nap(rig::Milliseconds(1100));  // it tells its operations apart by the second
     const auto before = app("/status/operationState/startedAt");
-    const auto answer = argo_->call("POST", "/api/v1/applications/" + std::string(kShopApp) + "/sync", "{}");
-    ASSERT_TRUE(answer.ok()) << answer.body;
+    rig::HttpAnswer answer;
+    ASSERT_TRUE(rig::wait_until(  // one at a time: another may be its own
+        [&] {
+          answer = argo_->call("POST", "/api/v1/applications/" + std::string(kShopApp) + "/sync", "{}");
+          return answer.ok();
+        },
+        kSoon))
+        << answer.body;
     EXPECT_TRUE(rig::wait_until(
         [&] {
           return app("/status/operationState/startedAt") != before &&

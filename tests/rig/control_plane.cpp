@@ -203,12 +203,14 @@ std::string ControlPlane::token_of(const std::string& name_space, const std::str
 }
 
 void ControlPlane::apply_definitions(const std::filesystem::path& file) const {
-  for (const auto& words :
-       {std::vector<std::string>{"apply", "--server-side", "-f", file},
-        std::vector<std::string>{"wait", "--for=condition=Established", "--timeout=60s", "-f", file}}) {
-    const Finished done = kubectl(words);
-    if (done.exit_code != 0) throw std::runtime_error(file.filename().string() + ": " + done.err);
-  }
+  Finished done = kubectl({"apply", "--server-side", "-f", file});
+  // One that has no status yet is an error of kubectl's wait.
+  const auto established = [&] {
+    done = kubectl({"wait", "--for=condition=Established", "--timeout=60s", "-f", file});
+    return done.exit_code == 0;
+  };
+  if (done.exit_code == 0 && wait_until(established, Milliseconds(60'000))) return;
+  throw std::runtime_error(file.filename().string() + ": " + done.err);
 }
 
 Finished ControlPlane::kubectl(const std::vector<std::string>& arguments, const std::string& input) const {

@@ -40,9 +40,11 @@ std::string read_file(const fs::path& path) {
 }
 
 void write_file(const fs::path& path, const std::string& text) {
-  std::ofstream out(path, std::ios::binary | std::ios::trunc);
+  const fs::path whole = path.string() + ".new";  // a process that reads it meanwhile sees all or nothing
+  std::ofstream out(whole, std::ios::binary | std::ios::trunc);
   out << text;
   if (!out.flush()) throw std::runtime_error("could not write " + path.string());
+  fs::rename(whole, path);
 }
 
 namespace {
