@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <malloc.h>
 
 #include <cstdlib>
 
@@ -13,6 +14,9 @@
 namespace rebalance {
 
 int operator_command(const Options& options) {
+  // Threads come and go with each rebalance; each of glibc's arenas would keep what the busiest of them
+  // needed.
+  mallopt(M_ARENA_MAX, 2);
   const StopOnSignal stop([] {}, [] { std::_Exit(kStoppedCode); });  // before any thread is started
   set_log_level(options.verbose ? LogLevel::kDebug : LogLevel::kInfo);
   if (options.json_log) set_log_format(LogFormat::kJson);

@@ -4,8 +4,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <iostream>
+#include <iterator>
 #include <memory>
 #include <sstream>
 
@@ -49,6 +51,27 @@ std::vector<fs::path> images() {
   return all;
 }
 
+void replace(std::string& text, std::string_view from, std::string_view to) {
+  const auto at = text.find(from);
+  if (at == std::string::npos) throw std::runtime_error("there is no " + std::string(from));
+  text.replace(at, from.size(), to);
+}
+
+// The words of the command of README that begins so, without the first one; its registry is this machine.
+std::vector<std::string> documented(const std::string& begin) {
+  const std::string readme = rig::read_file(kSource / "README.md");
+  const auto at = readme.find("    " + begin);
+  if (at == std::string::npos) throw std::runtime_error("README has no " + begin);
+  auto end = readme.find('\n', at);
+  while (readme[end - 1] == '\\') end = readme.find('\n', end + 1);
+  std::string command = readme.substr(at, end - at);
+  std::ranges::replace(command, '\\', ' ');
+  command = command.substr(0, command.find(" # "));
+  if (command.find("REGISTRY") != std::string::npos) replace(command, "REGISTRY", "localhost");
+  std::istringstream in(command);
+  return {std::next(std::istream_iterator<std::string>(in)), {}};
+}
+
 void expect_done(const rig::Finished& done) { EXPECT_EQ(done.exit_code, 0) << done.out << done.err; }
 
 // One node for all cases. Each has a Redis cluster of its own; the operator stays from one to the next.
@@ -57,7 +80,11 @@ class ARealNode : public testing::Test {
   static void SetUpTestSuite() { node_ = std::make_unique<rig::KubeNode>(images()); }
   static void TearDownTestSuite() { node_.reset(); }
 
-  // As docs/kubernetes.md says. Upgrades what is there.
+  static void expect_running() {
+    expect_done(node_->kubectl({"rollout", "status", "--namespace", kSpace,
+                                "deployment/" + std::string(kName), "--timeout=180s"}));
+  }
+  // As README says, and upgrades what is there.
   static rig::Finished helm_install(const std::vector<std::string>& more = {}) {
     std::vector<std::string> words{
         "upgrade",
@@ -68,7 +95,7 @@ class ARealNode : public testing::Test {
         kSpace,
         "--create-namespace",
         "--set",
-        "image.repository=localhost/redis-rebalance-operator,image.tag=dev,image.pullPolicy=Never",
+        "image.repository=localhost/redis-rebalance-operator",
         "--wait",
         "--timeout",
         "180s"};
@@ -144,7 +171,10 @@ TEST_F(ARealNode, HelmInstallsTheOperatorWhichRefusesTheIncidentAndRelievesTheFu
   const auto redis = cluster(kOverFull);
   std::cout << "filled: " << redis->memory_text();
   const auto before = rig::digest(redis->seed());
-  expect_done(helm_install());
+  auto words = documented("helm install");
+  std::ranges::replace(words, std::string("charts/") + kName, (kSource / "charts" / kName).string());
+  expect_done(node_->helm(words));
+  expect_running();
 
   apply(*redis, "incident", kIncident);
   ASSERT_TRUE(reaches(*redis, "incident", "Refused", kSoon)) << told(*redis, "incident");
@@ -247,16 +277,13 @@ TEST_F(ARealNode, LongRemovedAsDocumentedItIsInstalledAgainFromThePlainManifests
   const rig::TempFolder folder;
   folder.write("install.yaml", rig::read_file(kSource / "config" / "install.yaml"));
   auto kustomization = rig::read_file(kSource / "config" / "kustomization.yaml");
-  const std::string name = "newName: redis-rebalance-operator";
-  ASSERT_THAT(kustomization, HasSubstr(name));
-  kustomization.replace(kustomization.find(name), name.size(), "newName: localhost/redis-rebalance-operator");
-  const std::string tag = "newTag: 0.1.0";
-  kustomization.replace(kustomization.find(tag), tag.size(), "newTag: dev");
+  replace(kustomization, "newName: redis-rebalance-operator", "newName: localhost/redis-rebalance-operator");
   folder.write("kustomization.yaml", kustomization);
 
-  expect_done(node_->kubectl({"apply", "--server-side", "-k", folder.path()}));
-  expect_done(node_->kubectl(
-      {"rollout", "status", "--namespace", kSpace, "deployment/" + std::string(kName), "--timeout=180s"}));
+  auto words = documented("kubectl apply --server-side");
+  std::ranges::replace(words, std::string("config"), folder.path().string());
+  expect_done(node_->kubectl(words));
+  expect_running();
   apply(*redis, "balance", kBalance);
   const auto done = node_->kubectl(
       {"wait", "rrb/balance", "--namespace", redis->name_space(), "--for=condition=Ready", "--timeout=240s"});
