@@ -38,8 +38,8 @@ static_assert(std::size(kTable) == std::size(kAllStates));
 const Row& row_of(State state) { return *std::ranges::find(kTable, state, &Row::state); }
 
 // Reasons that name a wall of memory (plan/headroom.h), or the wait for one to give way.
-constexpr std::array kMemoryReasons{"NoLimit",  "HighWatermark", "Ceiling",         "Maxmemory",
-                                    "Eviction", "Flood",         "WaitingForMemory"};
+constexpr std::array kMemoryReasons{"NoLimit", "HighWatermark",    "Ceiling",  "Maxmemory",   "Eviction",
+                                    "Flood",   "WaitingForMemory", "Resizing", "CannotResize"};
 
 // Status, reason and message of one condition.
 struct Said {

@@ -28,8 +28,6 @@ constexpr auto kLeaveOut = "leave the field out";
 
 std::vector<Violation> unsupported_features(const RebalanceSpec& spec, const SetPaths& set) {
   Refusals refusals(set);
-  refusals.add("spec.headroom.onShortage", spec.headroom.on_shortage == OnShortage::kResize,
-               "onShortage Resize", "use Refuse or Wait");
   refusals.add("spec.coldKeys", true, "coldKeys", kLeaveOut);
   refusals.add("spec.activeDefrag", spec.defrag_during_move, "activeDefrag DuringMove", "use Never");
   refusals.add("spec.ttlSecondsAfterFinished", true, "ttlSecondsAfterFinished", kLeaveOut);

@@ -176,6 +176,50 @@ std::string stateful_set_of(const YamlNode& pod) {
   return {};
 }
 
+bool restarts_on_resize(const YamlNode& container) {
+  return std::ranges::any_of(list_at(container, {"resizePolicy"}), [](const auto& policy) {
+    return policy.text_at({"resourceName"}) == "memory" &&
+           policy.text_at({"restartPolicy"}) == "RestartContainer";
+  });
+}
+
+std::string resize_hindrance(const YamlNode& pod, const YamlNode& container, Bytes own_limit) {
+  const auto* const pod_limit = pod.at({"spec", "resources", "limits", "memory"});
+  const bool plain = std::ranges::any_of(list_at(pod, {"spec", "containers"}),
+                                         [&](const auto& one) { return &one == &container; });
+  if (restarts_on_resize(container))
+    return "its resizePolicy for memory is RestartContainer, which would restart the server";
+  if (pod_limit != nullptr) return "its limit is that of the whole pod (spec.resources)";
+  if (!plain) return "its server runs in a sidecar (spec.initContainers)";
+  return own_limit == 0 ? "its container has no memory limit" : "";
+}
+
+// KEP-1287: PodResizePending with reason Deferred or Infeasible, else PodResizeInProgress, with reason Error
+// where the kubelet tried in vain.
+void read_resize_conditions(const YamlNode& pod, PodResize& resize) {
+  for (const auto& condition : list_at(pod, {"status", "conditions"})) {
+    const auto type = condition.text_at({"type"});
+    const bool pending = type == "PodResizePending";
+    if ((!pending && type != "PodResizeInProgress") || condition.text_at({"status"}) != "True") continue;
+    if (!resize.state.empty() && !pending) continue;
+    resize.state = condition.text_at({"reason"});
+    if (resize.state.empty()) resize.state = pending ? "Deferred" : "InProgress";
+    resize.message = condition.text_at({"message"});
+  }
+}
+
+Result<PodResize> read_resize(const YamlNode& pod, const YamlNode& container) {
+  PodResize resize;
+  TRY(wanted, memory(&container, "limits"));
+  TRY(actual, memory(status_of(pod, container.text_at({"name"})), "limits"));
+  resize.wanted = wanted;
+  resize.actual = actual;
+  resize.guaranteed = pod.text_at({"status", "qosClass"}) == "Guaranteed";
+  resize.hindrance = resize_hindrance(pod, container, wanted);
+  read_resize_conditions(pod, resize);
+  return resize;
+}
+
 void read_restarts(const YamlNode& pod, PodState& state) {
   const auto* const status = status_of(pod, state.container);
   if (status == nullptr) return;
@@ -203,6 +247,8 @@ Result<PodState> decode_checked(const YamlNode& pod, const ClusterSpec& cluster)
   state.limit = limit;
   TRY(request, memory(container, "requests"));
   state.request = request;
+  TRY(resize, read_resize(pod, *container));
+  state.resize = std::move(resize);
   state.deleting = !pod.text_at({"metadata", "deletionTimestamp"}).empty();
   // Hand-written pods say nothing of readiness; then an address is enough.
   state.ready = !state.ip.empty() && (is_ready(pod) || !knows_ready(pod));

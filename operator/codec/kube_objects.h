@@ -38,7 +38,8 @@ bool matches(const PodHead& pod, const std::map<std::string, std::string>& match
 //
 // limit = the smaller of spec and status of the container (they differ only while a resize is under way), and
 // at most what a pod-level limit leaves beside the other containers and sidecars (their limits, else their
-// requests). "0" is no limit, and no limit is 0. Source: KEP-1287, KEP-2837, KEP-753. kInvalidInput: the
+// requests). "0" is no limit, and no limit is 0; `resize` has both, and what the kubelet says of a resize.
+// Source: KEP-1287, KEP-2837, KEP-753. kInvalidInput: the
 // spec's container or port is not there or not to be told, a quantity is none, no room is left.
 Result<PodState> decode_pod(const YamlNode& pod, const ClusterSpec& cluster);
 

@@ -88,6 +88,8 @@ std::string plan_json(const Plan& plan) {
               {"engines", Json::array()},
               {"batches", Json::array()},
               {"notes", plan.notes}};
+  for (const auto& raise : plan.raises)
+    out["raises"].push_back({{"pod", raise.pod}, {"from", raise.from}, {"to", raise.to}});
   for (const auto& node : plan.nodes) out["nodes"].push_back(encode(node));
   for (const auto& pair : plan.engines) out["engines"].push_back(encode(pair, pods));
   for (const auto& batch : plan.batches) out["batches"].push_back(encode(batch, pods));

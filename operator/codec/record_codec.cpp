@@ -45,6 +45,13 @@ PairEngine decode_engine(const json& in) {
   return pair;
 }
 
+json encode_raises(const Plan& plan) {
+  json raises = json::array();
+  for (const auto& raise : plan.raises)
+    raises.push_back({{"pod", raise.pod}, {"from", raise.from}, {"to", raise.to}});
+  return raises;
+}
+
 Plan decode_plan(const json& in) {
   Plan plan;
   plan.hash = in.at("hash").get<std::string>();
@@ -60,6 +67,13 @@ Plan decode_plan(const json& in) {
     node.pod = pod;
     node.limit = limit.get<Bytes>();
     plan.nodes.push_back(std::move(node));
+  }
+  for (const auto& raise : in.value("raises", json::array())) {  // not there: of an earlier version
+    plan.raises.push_back({raise.at("pod").get<std::string>(),
+                           raise.at("from").get<Bytes>(),
+                           raise.at("to").get<Bytes>(),
+                           {},
+                           {}});
   }
   return plan;
 }
@@ -93,6 +107,7 @@ std::string encode_record(const Record& record) {
                 {"skewBefore", plan.skew_before},
                 {"skewAfter", plan.skew_after},
                 {"limits", std::move(limits)},
+                {"raises", encode_raises(plan)},
                 {"engines", std::move(engines)},
                 {"batches", std::move(batches)}}}};
   if (record.roll_back)

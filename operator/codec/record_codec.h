@@ -15,7 +15,7 @@ struct Record {
   std::string when;                   // RFC 3339
   bool approved = false;              // else it waits for approval
   std::optional<RollBack> roll_back;  // it goes back; its plan follows from the layout of the start
-  Plan plan;  // hash, batches, engines, totals, and pod and limit of each node; the rest is not kept
+  Plan plan;  // hash, batches, engines, raises, totals, pod and limit of each node; the rest is not kept
 };
 
 std::string encode_record(const Record& record);

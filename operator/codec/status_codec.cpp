@@ -24,6 +24,7 @@ constexpr std::size_t kPairsShown = 64;
 constexpr std::size_t kNotesShown = 16;
 constexpr std::size_t kRemediesShown = 8;
 constexpr std::size_t kFailuresShown = 10;
+constexpr std::size_t kRaisedShown = 16;
 constexpr std::size_t kMessage = 1024;
 constexpr std::size_t kSentence = 256;
 constexpr std::size_t kName = 253;
@@ -217,6 +218,17 @@ void put_nodes(json& out, const std::vector<NodeRow>& nodes) {
   out["peakPercent"] = highest;
 }
 
+json encode_raised(const std::vector<LimitRaise>& raised) {
+  json rows = json::array();
+  for (const auto& raise : raised) {
+    if (rows.size() == kRaisedShown) break;
+    rows.push_back(
+        {{"pod", raise.pod}, {"limit", quantity_text(raise.from)}, {"raisedTo", quantity_text(raise.to)}});
+    put_text(rows.back(), "stays", raise.stays, kSentence);
+  }
+  return rows;
+}
+
 void put_failures(json& out, const StatusDocument& document) {
   const auto& failures = document.status.failures;
   const auto first = failures.size() - std::min(failures.size(), kFailuresShown);
@@ -298,8 +310,15 @@ std::string encode_status(const StatusDocument& document) {
     out["moved"] = human_bytes(document.progress->bytes_done);
   }
   put_nodes(out, document.nodes);
+  if (!document.raised.empty()) out["raisedLimits"] = encode_raised(document.raised);
   put_failures(out, document);
   return out.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+std::string raised_limits_patch(const std::string& uid, const std::vector<LimitRaise>& raised) {
+  const json rows = raised.empty() ? json() : encode_raised(raised);
+  return json{{"metadata", {{"uid", uid}}}, {"status", {{"raisedLimits", rows}}}}.dump(
+      -1, ' ', false, json::error_handler_t::replace);
 }
 
 Result<StatusDocument> decode_status(const std::string& text) {

@@ -37,10 +37,14 @@ struct StatusDocument {
   std::string plan_hash;        // read back only; encode_status takes status.plan's
   std::optional<ProgressFigures> progress;
   std::vector<NodeRow> nodes;
+  std::vector<LimitRaise> raised;  // in place, and not put back
 };
 
 // The JSON of `status` alone, on one line; the same document gives the same bytes.
 std::string encode_status(const StatusDocument& document);
+
+// A merge patch that changes status.raisedLimits alone.
+std::string raised_limits_patch(const std::string& uid, const std::vector<LimitRaise>& raised);
 
 // What a restart reads again: state, reason and message, conditions, plan hash and approval, when execution
 // began, failures, observed generation, and the names of the cluster and of the ConfigMaps. status.plan stays

@@ -32,7 +32,8 @@ const std::vector<KeptMember>& of_rebalance() {
 
 // What decode_pod() and decode_pod_head() look at.
 const std::vector<KeptMember>& of_pod() {
-  static const std::vector<KeptMember> container{{"name"}, {"ports"}, {"resources"}, {"restartPolicy"}};
+  static const std::vector<KeptMember> container{
+      {"name"}, {"ports"}, {"resources"}, {"resizePolicy"}, {"restartPolicy"}};
   static const std::vector<KeptMember> status{{"name"},  {"resources"}, {"restartCount"},
                                               {"state"}, {"lastState"}, {"ready"}};
   static const std::vector<KeptMember> members{
@@ -48,7 +49,8 @@ const std::vector<KeptMember>& of_pod() {
        {{"phase"},
         {"podIP"},
         {"resources"},
-        {"conditions", {{"type"}, {"status"}}},
+        {"qosClass"},
+        {"conditions", {{"type"}, {"status"}, {"reason"}, {"message"}}},
         {"containerStatuses", status},
         {"initContainerStatuses", status}}}};
   return members;

@@ -74,6 +74,7 @@ void put_node(std::string& out, const WorldNode& node, const World& world) {
   out +=
       node.limit > 0 ? fmt::format("    limit: {}\n", quantity_text(node.limit)) : "    limit: 0  # none\n";
   put_bytes(out, "request", node.request);
+  put(out, "notResizable", node.resize.hindrance);
   put_memory(out, node.memory);
   put(out, "maxmemoryPolicy", node.maxmemory_policy, usual.maxmemory_policy);
   put(out, "appendOnly", node.aof_enabled, usual.aof_enabled);
@@ -245,6 +246,7 @@ Result<WorldNode> read_node(const YamlNode& in, const std::string& source) {
   fields.integer("keys", node.keys);
   fields.bytes("limit", node.limit);
   fields.bytes("request", node.request);
+  fields.text("notResizable", node.resize.hindrance);
   const auto* memory = fields.take("memory");
   fields.text("maxmemoryPolicy", node.maxmemory_policy);
   fields.boolean("appendOnly", node.aof_enabled);

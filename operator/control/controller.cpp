@@ -77,13 +77,14 @@ bool ended_early(const std::string& reason) {
 }  // namespace
 
 Controller::Controller(RedisRebalance resource, Observer observer, DocumentStore& documents,
-                       std::unique_ptr<Journal> journal, ClusterLease* lease, RunOptions options,
-                       Reporter& reporter, std::stop_token stop)
+                       std::unique_ptr<Journal> journal, ClusterLease* lease, RaisedLimits* limits,
+                       RunOptions options, Reporter& reporter, std::stop_token stop)
     : resource_(std::move(resource)),
       observer_(std::move(observer)),
       documents_(documents),
       journal_(std::move(journal)),
       lease_(lease),
+      limits_(limits),
       options_(std::move(options)),
       reporter_(reporter),
       stop_(std::move(stop)),
@@ -120,7 +121,9 @@ Summary Controller::run() {
     flush_log(false);
   }
   flush_log(true);
-  return summary();
+  auto told = summary();
+  if (rests(status_.state) || options_.close_only) put_back_limits();
+  return told;
 }
 
 // The whole picture when it is due or asked for, else the memory of those that changed.
@@ -161,6 +164,8 @@ Scene Controller::scene() {
   scene.big_keys = big_keys_;
   scene.repair_error = repair_error_;
   scene.repaired = repaired_;
+  if (limits_ != nullptr) scene.raised = limits_->to_put_back();
+  scene.raise_error = raise_error_;
   scene.stop_asked = stop_.stop_requested();
   scene.close_asked = options_.close_only;
   scene.observe_asked = options_.observe;
@@ -213,6 +218,8 @@ void Controller::act(const Action& action) {
                         [&](const StopBatches&) { executor_.stop_all(); },
                         [&](const RepairOpen& repair_open) { repair(repair_open.whole_cluster); },
                         [&](const FindBigKeys&) { find_big_keys(); },
+                        [&](const RaiseLimits& raise) { raise_limits(raise); },
+                        [&](const PutBackLimits&) { put_back_now(world_); },
                         [&](const SetSpeed& speed) { executor_.set_speed(speed.percent); }},
              action);
 }

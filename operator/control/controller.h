@@ -11,6 +11,7 @@
 #include "control/keeper.h"
 #include "control/move_log.h"
 #include "control/observer.h"
+#include "control/raised_limits.h"
 #include "control/run.h"
 #include "control/sampler.h"
 #include "control/tally.h"
@@ -21,12 +22,15 @@ namespace rebalance {
 
 class Controller {
  public:
-  // `lease`: nullptr where none is needed; must outlive it, as `documents` must.
+  // `lease`, `limits`: nullptr where none is needed, or none can be raised; must outlive it, as `documents`
+  // must.
   Controller(RedisRebalance resource, Observer observer, DocumentStore& documents,
-             std::unique_ptr<Journal> journal, ClusterLease* lease, RunOptions options, Reporter& reporter,
-             std::stop_token stop);
+             std::unique_ptr<Journal> journal, ClusterLease* lease, RaisedLimits* limits, RunOptions options,
+             Reporter& reporter, std::stop_token stop);
 
   Summary run();
+  // Waits a while for the memory that lets raised limits go back; run() ends with it.
+  void put_back_limits();
   bool nothing_open() const { return journal_->intents().empty(); }
 
  private:
@@ -40,6 +44,8 @@ class Controller {
   void start_batch(const StartBatch& start);
   void find_big_keys();
   void repair(bool whole_cluster);
+  void raise_limits(const RaiseLimits& raise);
+  void put_back_now(const World& world);
   Status keep_record();
   void not_kept(const Error& why);
   bool sets_out(const RebalanceStatus& next) const;
@@ -58,6 +64,7 @@ class Controller {
   DocumentStore& documents_;
   std::unique_ptr<Journal> journal_;
   ClusterLease* lease_;
+  RaisedLimits* limits_;
   RunOptions options_;
   Reporter& reporter_;
   std::stop_token stop_;
@@ -76,6 +83,7 @@ class Controller {
   std::optional<Result<std::map<Slot, std::string>>> big_keys_;
   std::optional<Error> repair_error_;
   bool repaired_ = false;
+  std::optional<Error> raise_error_;
   std::optional<Result<InitialLayout>> initial_;
   bool recorded_ = false, rollback_recorded_ = false;
   std::string claimed_by_, claim_problem_;

@@ -24,8 +24,8 @@ bool is_trouble(State state) {
 
 }  // namespace
 
-KubeReporter::KubeReporter(KubeShow show, RedisRebalance resource, StatusDocument before)
-    : show_(show), resource_(std::move(resource)), document_(std::move(before)) {
+KubeReporter::KubeReporter(KubeShow show, RedisRebalance resource, StatusDocument before, bool events_only)
+    : show_(show), resource_(std::move(resource)), events_only_(events_only), document_(std::move(before)) {
   document_.observed_generation = resource_.generation;
   document_.cluster_name = cluster_name(resource_.spec.cluster);
   thread_ = std::jthread([this, fields = LogFields::of_this_thread()](const std::stop_token& stop) {
@@ -46,6 +46,7 @@ bool KubeReporter::finish() {
 }
 
 void KubeReporter::changed(bool urgent) {
+  if (events_only_) return;
   dirty_ = true;
   urgent_ = urgent_ || urgent;
   condition_.notify_all();
@@ -134,8 +135,17 @@ void KubeReporter::show_figures(const ClusterState& cluster) {
   show_.metrics.show(std::move(figures));
 }
 
+void KubeReporter::raised(const std::vector<LimitRaise>& limits) {
+  const std::scoped_lock lock(mutex_);
+  if (document_.raised == limits) return;
+  document_.raised = limits;
+  changed(true);
+}
+
 void KubeReporter::event(const std::string& reason, const std::string& message) {
-  tell(reason == "Failure" || reason == "ClaimLost" || reason == "PodRestarted", reason, message);
+  const bool warning = reason == "Failure" || reason == "ClaimLost" || reason == "PodRestarted" ||
+                       reason == "CannotResize" || reason == "LimitStays";
+  tell(warning, reason, message);
 }
 
 void KubeReporter::summary(const Summary& summary) {

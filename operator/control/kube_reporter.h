@@ -26,8 +26,9 @@ struct KubeShow {
 
 class KubeReporter : public Reporter {
  public:
-  // `before`: the status that an earlier process left; its conditions keep their times.
-  KubeReporter(KubeShow show, RedisRebalance resource, StatusDocument before);
+  // `before`: the status that an earlier process left; its conditions keep their times. `events_only`: it
+  // stays as it is, since it says how the work ended.
+  KubeReporter(KubeShow show, RedisRebalance resource, StatusDocument before, bool events_only = false);
   ~KubeReporter() override;  // finish()
 
   void plan(const Plan& plan, const World& world) override;
@@ -35,6 +36,7 @@ class KubeReporter : public Reporter {
   void batch_ended(const BatchReport& batch) override;
   void view(const RunView& view) override;
   void status(const RebalanceStatus& status, const World& world, const ClusterState& cluster) override;
+  void raised(const std::vector<LimitRaise>& limits) override;
   void event(const std::string& reason, const std::string& message) override;
   void summary(const Summary& summary) override;
 
@@ -53,6 +55,7 @@ class KubeReporter : public Reporter {
 
   KubeShow show_;
   const RedisRebalance resource_;
+  const bool events_only_;
   std::mutex mutex_;  // of all below but the thread
   std::condition_variable_any condition_;
   StatusDocument document_;

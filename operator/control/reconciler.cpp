@@ -54,7 +54,10 @@ LocalRun Reconciler::local_run(Entry& entry) {
   local.uid = entry.run->object().uid;
   local.generation = entry.run->object().generation;
   local.closing = entry.run->close_only();
-  if (!local.active) local.nothing_open = entry.run->outcome().nothing_open;
+  if (!local.active) {
+    local.nothing_open = entry.run->outcome().nothing_open;
+    local.limits_raised = entry.run->outcome().limits_raised;
+  }
   local.closings = entry.closings;
   return local;
 }

@@ -81,6 +81,8 @@ class Reporter {
   // story.
   virtual void status(const RebalanceStatus& /*status*/, const World& /*world*/,
                       const ClusterState& /*cluster*/) {}
+  // Which limits are raised in place now; after each change.
+  virtual void raised(const std::vector<LimitRaise>& /*limits*/) {}
   virtual void event(const std::string& reason, const std::string& message) = 0;  // transitions and incidents
   virtual void summary(const Summary& summary) = 0;
 };

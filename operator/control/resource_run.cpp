@@ -69,7 +69,7 @@ void ResourceRun::work(const std::stop_token& stop) {
                           {"name", object_.name},
                           {"cluster", cluster_name(resource.spec.cluster)}});
   {
-    KubeReporter reporter(place_.show, resource, object_.status);
+    KubeReporter reporter(place_.show, resource, object_.status, close_only_);
     auto outcome = control(reporter, stop);
     if (outcome) {
       outcome_ = *std::move(outcome);
@@ -77,12 +77,24 @@ void ResourceRun::work(const std::stop_token& stop) {
       const bool wrong = outcome.error().code == ErrorCode::kInvalidInput;
       outcome_ = {wrong ? State::kRefused : State::kWaiting, wrong ? "InvalidSpec" : "Unavailable",
                   !close_only_};
+      outcome_.limits_raised = close_only_ && !wrong;  // or not: it could not be looked at
       reporter.say(outcome_.state, outcome_.reason, outcome.error().message);
     }
     outcome_.told = reporter.finish();
   }
   active_ = false;
   ended_();
+}
+
+// The rest of the status says how the work ended.
+void ResourceRun::show_raised(const std::vector<LimitRaise>& limits) {
+  HttpRequest request;
+  request.method = "PATCH";
+  request.path = api_path(rebalance_resource(), object_.name_space, object_.name, "status");
+  request.content_type = "application/merge-patch+json";
+  request.body = raised_limits_patch(object_.uid, limits);
+  if (const auto shown = place_.client.call(request, {}); !shown && !shown.error().not_found())
+    log_warning("the status was not written: " + shown.error().message);
 }
 
 Result<RunOutcome> ResourceRun::control(KubeReporter& reporter, const std::stop_token& stop) {
@@ -93,7 +105,11 @@ Result<RunOutcome> ResourceRun::control(KubeReporter& reporter, const std::stop_
   const RedisRebalance& resource = *object_.resource;
   ConfigMapDocuments documents(place_.client, reference_to(resource), documents_name(resource.name));
   TRY(journal, Journal::open(documents));
-  if (close_only_ && journal->intents().empty()) return RunOutcome{State::kWaiting, "Closed", true};
+  TRY(limits, RaisedLimits::open(documents, place_.client));
+  reporter.raised(limits->all());
+  const bool slots_open = !journal->intents().empty();
+  if (close_only_ && !slots_open && limits->to_put_back().empty())
+    return RunOutcome{State::kWaiting, "Closed", true};
   TRY(pods, place_.objects.pods(resource));
   if (pods.empty()) return error(ErrorCode::kUnavailable, no_pods(resource));
   const auto secrets = secrets_of(place_.client, resource.name_space);
@@ -109,9 +125,18 @@ Result<RunOutcome> ResourceRun::control(KubeReporter& reporter, const std::stop_
   options.close_only = close_only_;
   options.execution_started = object_.status.status.execution_started;
   Controller controller(resource, Observer(latest_pods, resource.spec.cluster, secrets), documents,
-                        std::move(journal), &lease, options, reporter, stop);
-  const auto summary = controller.run();
-  return RunOutcome{summary.state, summary.reason, controller.nothing_open()};
+                        std::move(journal), &lease, limits.get(), options, reporter, stop);
+  RunOutcome outcome{State::kWaiting, "Closed"};
+  if (close_only_ && !slots_open) {
+    controller.put_back_limits();
+    show_raised(limits->all());
+  } else {
+    const auto summary = controller.run();
+    outcome = {summary.state, summary.reason};
+  }
+  outcome.limits_raised = controller.nothing_open() && !limits->to_put_back().empty();
+  outcome.nothing_open = controller.nothing_open() && !outcome.limits_raised;
+  return outcome;
 }
 
 }  // namespace rebalance

@@ -23,7 +23,8 @@ struct RunOutcome {
   State state = State::kWaiting;
   std::string reason;
   bool nothing_open = true;
-  bool told = true;  // the status says so, as far as is known
+  bool limits_raised = false;  // only that is open, or it is not known what is
+  bool told = true;            // the status says so, as far as is known
 };
 
 class ResourceRun {
@@ -41,6 +42,7 @@ class ResourceRun {
 
  private:
   void work(const std::stop_token& stop);
+  void show_raised(const std::vector<LimitRaise>& limits);
   Result<RunOutcome> control(KubeReporter& reporter, const std::stop_token& stop);
 
   RunPlace place_;

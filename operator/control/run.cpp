@@ -29,12 +29,17 @@ Result<Summary> run_over_files(ObjectStore& store, const RunOptions& options, Re
                                const std::stop_token& stop) {
   TRY(objects, store.load());
   const auto& resource = objects.resource;
+  if (resource.spec.headroom.on_shortage == OnShortage::kResize) {
+    return invalid_input(
+        "spec.headroom.onShortage: a run over files has no API server to resize a pod through; use Refuse or "
+        "Wait, or apply the RedisRebalance to the cluster");
+  }
   TRY(folder, StateFolder::open(state_folder_path(options.state_folder, resource)));
   TRY(journal, Journal::open(*folder));
   Observer observer([pods = objects.pods] { return pods; }, resource.spec.cluster,
                     reader(store, resource.name_space));
-  return Controller(resource, std::move(observer), *folder, std::move(journal), nullptr, options, reporter,
-                    stop)
+  return Controller(resource, std::move(observer), *folder, std::move(journal), nullptr, nullptr, options,
+                    reporter, stop)
       .run();
 }
 

@@ -20,7 +20,9 @@ RunOrder rest(const KnownObject& object, const LocalRun& run) {
   if (!object.finalizer || run.backing_off) return {};
   const bool ours = run.uid == object.uid;
   if (ours && run.nothing_open) return {Verb::kRelease, {}, {}};
-  return ours && run.closings >= kMostClosings ? RunOrder{} : RunOrder{Verb::kClose, {}, {}};
+  // Memory may let a raised limit go back much later: that is looked at again as long as it takes.
+  const bool enough = ours && run.closings >= kMostClosings && !run.limits_raised;
+  return enough ? RunOrder{} : RunOrder{Verb::kClose, {}, {}};
 }
 
 RunOrder leave(const KnownObject& object, const LocalRun& run) {

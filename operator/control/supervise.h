@@ -28,9 +28,10 @@ struct LocalRun {
   bool backing_off = false;  // it ended without a result, and its pause has not run out
   std::string uid;
   std::int64_t generation = 0;
-  bool closing = false;      // it only closes what is open
-  bool nothing_open = true;  // as it ended: the journal was empty
-  int closings = 0;          // closing runs that ended with something still open
+  bool closing = false;        // it only closes what is open
+  bool nothing_open = true;    // as it ended: the journal was empty, and no limit is raised
+  bool limits_raised = false;  // only that is open, or it is not known what is
+  int closings = 0;            // closing runs that ended with something still open
 };
 
 struct RunOrder {

@@ -137,6 +137,17 @@ struct ClusterState {
   std::vector<const NodeState*> replicas_of(const NodeId& id) const;
 };
 
+// How the container's memory limit can be resized in place, and how far a resize is.
+struct PodResize {
+  Bytes wanted = 0;         // the limit in the container's spec; 0: none
+  Bytes actual = 0;         // the limit in its status, which the kubelet has made real; 0: it does not say
+  std::string hindrance;    // why it is not resized, as half a sentence; empty: it can be
+  bool guaranteed = false;  // its QoS class, which asks for a request that equals the limit
+  std::string state;        // Deferred, Infeasible, InProgress or Error; empty: there is nothing to tell
+  std::string message;      // the kubelet's words
+  bool infeasible() const { return state == "Infeasible"; }  // it will not be tried again
+};
+
 // What Kubernetes says of one pod.
 struct PodState {
   PodName name;
@@ -148,6 +159,7 @@ struct PodState {
   std::string container;  // whose limit is the wall
   Bytes limit = 0;        // effective memory limit; 0: none
   Bytes request = 0;
+  PodResize resize;
   int restart_count = 0;
   bool oom_killed = false;  // lastState.terminated.reason OOMKilled
   bool deleting = false;

@@ -81,11 +81,21 @@ struct Refusal {
   std::vector<Remedy> remedies;
 };
 
+// A pod's memory limit that is raised in place for as long as slots move.
+struct LimitRaise {
+  PodName pod;
+  Bytes from = 0, to = 0;
+  std::string uid;    // of the pod whose limit was raised; empty in a plan
+  std::string stays;  // why it will not be put back; empty: it will be
+  bool operator==(const LimitRaise&) const = default;
+};
+
 struct Plan {
   std::string hash;            // over moves, engines and limits; 16 hex digits
   std::vector<Batch> batches;  // in order; every prefix is safe
   std::vector<PairEngine> engines;
-  std::vector<NodeForecast> nodes;  // sorted by pod
+  std::vector<NodeForecast> nodes;  // sorted by pod; with the limits that are raised, where some are
+  std::vector<LimitRaise> raises;   // before the first batch; empty: it fits the limits that are there
   int slots = 0;
   Bytes bytes = 0;
   double bytes_error_percent = 0;

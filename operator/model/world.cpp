@@ -35,6 +35,7 @@ void add_pod(WorldNode& row, const PodState& pod) {
   row.zone = pod.zone;
   row.limit = pod.limit;
   row.request = pod.request;
+  row.resize = pod.resize;
   row.restart_count = pod.restart_count;
   row.oom_killed = pod.oom_killed;
   row.deleting = pod.deleting;

@@ -29,6 +29,7 @@ struct WorldNode {
   std::int64_t keys = 0;
   Bytes limit = 0;  // of the pod, effective; 0: none known
   Bytes request = 0;
+  PodResize resize;
   MemoryReading memory;
   std::string maxmemory_policy = "noeviction";
   bool aof_enabled = false;

@@ -22,6 +22,8 @@ std::string canonical_text(const Plan& plan) {
   for (const auto& node : plan.nodes) {
     if (touched.contains(node.id)) text += fmt::format("limit {} {}\n", node.id, node.limit);
   }
+  for (const auto& raise : plan.raises)
+    text += fmt::format("raise {} {} {}\n", raise.pod, raise.from, raise.to);
   return text;
 }
 

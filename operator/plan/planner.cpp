@@ -9,6 +9,7 @@
 #include "plan/explain.h"
 #include "plan/hash.h"
 #include "plan/remedy.h"
+#include "plan/stretch.h"
 
 namespace rebalance {
 namespace {
@@ -79,32 +80,62 @@ void note_joining(Plan& plan, const World& world) {
   }
 }
 
-}  // namespace
-
-Result<Plan> make_plan(const World& world, const RebalanceSpec& spec, const Factors& factors) {
-  TRY(draft, draft_plan(world, spec, factors));
+Plan begun(const Draft& draft) {
   Plan plan;
   plan.notes = draft.layout.notes;
   plan.skew_before = draft.layout.skew_before;
   plan.skew_after = draft.layout.skew_after;
-  if (draft.schedule.refusal) {
-    TRY(wish, draft_plan(world, spec, factors, Headroom::kIgnored));
-    plan.refusal = refuse(world, spec, factors, draft, wish);
-    plan.nodes = forecasts(world, wish, spec.headroom);
-  } else {
-    plan.nodes = forecasts(world, draft, spec.headroom);
-    plan.batches = std::move(draft.schedule.batches);
-    note_joining(plan, world);
+  return plan;
+}
+
+// `world`: with the limits that `raises` gives.
+Plan fitting(Draft draft, std::vector<LimitRaise> raises, const World& world, const RebalanceSpec& spec) {
+  Plan plan = begun(draft);
+  plan.nodes = forecasts(world, draft, spec.headroom);
+  plan.batches = std::move(draft.schedule.batches);
+  plan.raises = std::move(raises);
+  note_joining(plan, world);
+  for (const auto& raise : plan.raises) {
+    plan.notes.push_back(
+        fmt::format("The memory limit of {} is raised in place from {} to {} while slots move, and put back.",
+                    raise.pod, quantity_text(raise.from), quantity_text(raise.to)));
   }
+  return plan;
+}
+
+Plan finished(Plan plan, const World& world, const RebalanceSpec& spec) {
   plan.engines = choose_engines(world, plan.batches, spec);
   if (auto refusal = refuse_engine(plan.engines, world, spec)) {
     plan.refusal = std::move(refusal);
     plan.batches.clear();
+    plan.raises.clear();
   }
   add_totals(plan, world.sizes);
   plan.hash = plan_hash(plan);
   explain_nodes(plan, world, spec);
   return plan;
+}
+
+}  // namespace
+
+Result<Plan> make_plan(const World& world, const RebalanceSpec& spec, const Factors& factors) {
+  TRY(draft, draft_plan(world, spec, factors));
+  if (!draft.schedule.refusal) return finished(fitting(std::move(draft), {}, world, spec), world, spec);
+  TRY(wish, draft_plan(world, spec, factors, Headroom::kIgnored));
+  std::string no_stretch;
+  if (spec.headroom.on_shortage == OnShortage::kResize) {
+    auto found = stretch(world, spec, factors, wish);
+    if (found) {
+      return finished(fitting(std::move(found->draft), std::move(found->raises), found->world, spec),
+                      found->world, spec);
+    }
+    no_stretch = " " + found.error();
+  }
+  Plan plan = begun(draft);
+  plan.refusal = refuse(world, spec, factors, draft, wish);
+  plan.refusal->sentence += no_stretch;
+  plan.nodes = forecasts(world, wish, spec.headroom);
+  return finished(std::move(plan), world, spec);
 }
 
 }  // namespace rebalance

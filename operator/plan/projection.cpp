@@ -132,6 +132,7 @@ void Projection::note_peak(int node, Bytes peak, int batch_index) {
 
 void Projection::note_receiver(const Receiver& receiver, int batch_index) {
   auto& seat = seats_[receiver.node];
+  seat.receives = true;
   const auto& [node, now, load] = receiver;
   const auto& room = spec_.headroom;
   WorldNode const& facts = *seat.node;

@@ -37,6 +37,7 @@ struct Seat {
   Standing now;
   std::vector<int> replicas;   // of a primary; grows when an emptied primary joins
   bool safe_receiver = false;  // a replica in sync or persistence
+  bool receives = false;       // in a transfer so far, as a target or as a replica
   int slots = 0;
   Bytes reserved = 0;  // for transfers in flight
   Bytes peak = 0;

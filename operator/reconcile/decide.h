@@ -54,6 +54,8 @@ struct Scene {
   std::vector<Batch> running;
   std::vector<BatchEnd> ended;       // since the last decision
   std::vector<ProbeReading> probes;  // empty: nothing is watched
+  std::vector<LimitRaise> raised;    // limits that were raised in place and are not put back yet
+  std::optional<Error> raise_error;  // of the last RaiseLimits
   // Slots with a key over the threshold and what it is, once looked for.
   std::optional<Result<std::map<Slot, std::string>>> big_keys;
   std::optional<Error> repair_error;  // of the last RepairOpen
@@ -82,7 +84,12 @@ struct FindBigKeys {};  // in the slots of the plan
 struct SetSpeed {
   int percent = 100;  // of the time that engines may use
 };
-using Action = std::variant<TakeClaim, StartBatch, StopBatches, RepairOpen, FindBigKeys, SetSpeed>;
+struct RaiseLimits {
+  std::vector<LimitRaise> raises;
+};  // recorded first; asking again changes nothing
+struct PutBackLimits {};  // those that may go back by now (limits.h)
+using Action = std::variant<TakeClaim, StartBatch, StopBatches, RepairOpen, FindBigKeys, SetSpeed,
+                            RaiseLimits, PutBackLimits>;
 
 // The first slots of a plan, which are watched before the rest goes.
 struct CanaryNotes {
@@ -118,6 +125,7 @@ struct Notebook {
   std::optional<Instant> unhealthy_since;  // something stands in the way of moving since
   std::optional<Instant> last_end;         // of a batch, for pauseSeconds
   std::optional<Instant> observing_since;
+  std::optional<Instant> infeasible_since;  // the kubelet says that a raise is
   CanaryNotes canary;
   SpeedNotes speed;
   int failures_before = 0;  // of the way there, which a rollback does not answer for

@@ -303,6 +303,9 @@ Decision move(Step step) {
     return step.enter(State::kVerifying, "Verifying", "checking the result");
   }
   if (starter.running.empty() && starter.most <= 0) return watch_canary(std::move(step));
+  if (starter.running.empty() && starter.refusal) {
+    if (auto waiting = raise_further(step, *starter.refusal)) return *std::move(waiting);
+  }
   if (starter.running.empty()) return nothing_starts(std::move(step), starter.refusal);
   step.notebook().waiting_since.reset();
   return step.stay("Moving", fmt::format("moving slots over {} pairs", starter.running.size()));

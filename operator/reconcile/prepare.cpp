@@ -2,6 +2,8 @@
 // cluster.
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "plan/hot_slots.h"
 #include "plan/planner.h"
 #include "reconcile/preflight.h"
@@ -42,11 +44,18 @@ std::optional<Decision> refuse_unsafe(Step& step, const std::vector<Finding>& fi
 constexpr double kSizeTolerance = 0.1;
 constexpr Bytes kSizeFloor = kMiB;
 
+// One that the plan raises may be as it was before.
+Bytes least_limit(const Plan& plan, const NodeForecast& row) {
+  const auto raise = std::ranges::find(plan.raises, row.pod, &LimitRaise::pod);
+  return raise == plan.raises.end() ? row.limit : raise->from;
+}
+
 std::optional<std::string> lowered_limit(const Plan& plan, const World& world) {
   for (const auto& row : plan.nodes) {
     const WorldNode* node = world.find_pod(row.pod);
-    if (node == nullptr || node->limit >= row.limit || node->limit == 0) continue;
-    return fmt::format("the limit of {} was lowered from {} to {}", row.pod, human_bytes(row.limit),
+    const Bytes least = least_limit(plan, row);
+    if (node == nullptr || node->limit >= least || node->limit == 0) continue;
+    return fmt::format("the limit of {} was lowered from {} to {}", row.pod, human_bytes(least),
                        human_bytes(node->limit));
   }
   return std::nullopt;
@@ -166,6 +175,7 @@ Decision follow(Step step, const Plan& plan) {
   if (auto waiting = ask_approval(step, plan)) return *std::move(waiting);
   if (auto waiting = keep_to_windows(step)) return *std::move(waiting);
   if (auto waiting = claim(step)) return *std::move(waiting);
+  if (auto waiting = raise_limits(step, plan)) return *std::move(waiting);
   return begin(std::move(step));
 }
 
@@ -203,7 +213,7 @@ std::optional<Decision> find_plan(Step& step) {
       return step.enter(State::kPlanStale, "ClusterChanged", *why);
     step.status().approved_hash.clear();
   }
-  auto made = make_plan(step.scene.world, step.spec, step.notebook().factors);
+  auto made = make_plan(world_to_plan_in(step), step.spec, step.notebook().factors);
   if (!made) return step.enter(State::kRefused, "InvalidGoal", made.error().message);
   plan = *std::move(made);
   return std::nullopt;

@@ -84,7 +84,7 @@ Decision plan_back(Step step) {
   spec.goal = GoalSpec{};
   spec.goal.type = GoalType::kMove;
   spec.goal.assignments = *back;
-  auto plan = make_plan(step.scene.world, spec, step.notebook().factors);
+  auto plan = make_plan(world_to_plan_in(step), spec, step.notebook().factors);
   if (!plan) return hold(std::move(step), "CannotRollBack", plan.error().message);
   if (plan->refusal && waits_for_room(step, *plan->refusal))
     return step.stay(kWaitsForMemory, "rolling back waits: " + in_figures(*plan->refusal), kLookForRoom);
@@ -93,6 +93,7 @@ Decision plan_back(Step step) {
   if (const Finding* blocker = first_blocker(findings))
     return step.stay(blocker->name, sentence_of(*blocker));
   if (auto waiting = claim(step)) return *std::move(waiting);
+  if (auto waiting = raise_limits(step, *plan)) return *std::move(waiting);
   return set_out(std::move(step), *std::move(plan));
 }
 

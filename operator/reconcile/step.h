@@ -79,6 +79,14 @@ std::optional<Decision> wait_for_other(Step& step);
 // Outside spec.windows: what runs stops at its next safe point, then it waits for the next opening.
 std::optional<Decision> keep_to_windows(Step& step);
 
+// The plan's limits are raised in place, and it waits until all of them are real.
+std::optional<Decision> raise_limits(Step& step, const Plan& plan);
+// Memory is short in the middle of a move: more of it for the batches that are left. Nothing: that is no way,
+// and `refusal` says why.
+std::optional<Decision> raise_further(Step& step, Refusal& refusal);
+// The world to plan in: with the limits that there were before any was raised.
+World world_to_plan_in(const Step& step);
+
 // headroom.onShortage is Wait, and what is refused is a matter of bytes: memory that is freed, a limit that
 // is raised or a node that is added makes room for it.
 bool waits_for_room(const Step& step, const Refusal& refusal);

@@ -49,6 +49,7 @@ Decision observe(Step step) {
   const auto since = step.notebook().observing_since.value_or(step.scene.now);
   if (step.scene.now - since >= std::chrono::seconds(step.spec.observe_seconds))
     return finish(std::move(step));
+  if (!step.scene.raised.empty()) step.decision.actions.emplace_back(PutBackLimits{});
   return step.stay("Observing", fmt::format("watching for {} s", step.spec.observe_seconds));
 }
 

@@ -76,6 +76,7 @@ std::optional<Decision> keep_to_windows(Step& step) {
   const Millis left = next ? Millis(*next - step.scene.wall) : kLookAgain;
   step.decision.requeue = std::clamp(left, Millis(1000), kLookAgain);
   const bool back = step.status().roll_back.has_value();
+  if (!back && !step.scene.raised.empty()) step.decision.actions.emplace_back(PutBackLimits{});
   return step.enter(back ? State::kRollingBack : State::kWaiting, kWaitsForWindow,
                     "batches start only inside spec.windows: " + when);
 }

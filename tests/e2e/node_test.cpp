@@ -231,6 +231,35 @@ TEST_F(ARealNode, LongALimitRaisedInPlaceIsSeenInTheNextPlan) {
   redis->expect_clean();
 }
 
+// Tight is a limit that the data fits in the end, and what is needed meanwhile does not.
+TEST_F(ARealNode, LongALimitIsRaisedForTheMoveAndPutBackAfterIt) {
+  const auto redis = cluster(kOverFull);
+  expect_done(helm_install({"--set", "rbac.resizePods=true"}));
+  apply(*redis, "look", kBalance, "  execution: PlanOnly\n");
+  ASSERT_TRUE(reaches(*redis, "look", "Succeeded", kSoon)) << told(*redis, "look");
+  const double projected = std::stod(status(*redis, "look", "/nodes/3/projected"));
+  const auto tight = fmt::format("{}Mi", static_cast<int>((projected - 2) / 0.8));
+  expect_done(node_->kubectl(
+      {"patch", "pod", "redis-3", "--namespace", redis->name_space(), "--subresource", "resize", "--patch",
+       fmt::format(R"({{"spec": {{"containers": [{{"name": "redis", "resources": )"
+                   R"({{"requests": {{"memory": "{0}"}}, "limits": {{"memory": "{0}"}}}}}}]}}}})",
+                   tight)}));
+  const auto limit_is = [&](const std::string& wanted) {
+    return eventually([&] { return redis->container(3, "/resources/limits/memory") == wanted; }, kSoon);
+  };
+  ASSERT_TRUE(limit_is(tight)) << redis->container(3, "");
+
+  apply(*redis, "refused", kBalance);
+  ASSERT_TRUE(reaches(*redis, "refused", "Refused", kSoon)) << told(*redis, "refused");
+  apply(*redis, "resized", kBalance, "  headroom: {onShortage: Resize, resize: {maxLimit: 200Mi}}\n");
+  ASSERT_TRUE(reaches(*redis, "resized", "Succeeded")) << told(*redis, "resized");
+  EXPECT_TRUE(limit_is(tight)) << redis->container(3, "") << told(*redis, "resized");
+  std::cout << "raised and put back to " << tight << ": " << redis->memory_text();
+  EXPECT_GT(redis->slots_of(3), 3500);
+  redis->expect_nobody_restarted();
+  redis->expect_clean();
+}
+
 TEST_F(ARealNode, LongHelmUpgradeInTheMiddleOfAMoveGoesOnAndNothingIsLost) {
   const auto redis = cluster(kLittle);
   expect_done(helm_install());

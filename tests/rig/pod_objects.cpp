@@ -1,6 +1,7 @@
 #include "rig/pod_objects.h"
 
 #include <nlohmann/json.hpp>
+#include <stdexcept>
 
 namespace rig {
 namespace {
@@ -13,13 +14,16 @@ Json resources(int64_t limit) {
   return {{"limits", memory}, {"requests", memory}};
 }
 
-Json pod_spec(const Server& server, int64_t limit) {
-  return {{"containers",
-           {{{"name", "redis"},
-             {"image", "redis"},
-             {"ports", {{{"containerPort", server.port()}, {"name", "redis"}, {"protocol", "TCP"}}}},
-             {"resources", resources(limit)}}}},
-          {"nodeName", "node-1"}};
+Json pod_spec(const Server& server, int64_t limit, bool restarts_on_resize) {
+  Json container{{"name", "redis"},
+                 {"image", "redis"},
+                 {"ports", {{{"containerPort", server.port()}, {"name", "redis"}, {"protocol", "TCP"}}}},
+                 {"resources", resources(limit)}};
+  if (restarts_on_resize) {
+    container["resizePolicy"] =
+        Json::array({{{"resourceName", "memory"}, {"restartPolicy", "RestartContainer"}}});
+  }
+  return {{"containers", Json::array({container})}, {"nodeName", "node-1"}};
 }
 
 Json pod_status(const Server& server, int64_t limit) {
@@ -51,6 +55,14 @@ void apply_secrets(const KubeApi& api, const std::string& name_space, const std:
   }
 }
 
+int64_t bytes_at(const KubeApi& api, const std::string& path, const std::string& pointer) {
+  const std::string text = api.field(path, pointer).value_or("0");
+  size_t digits = 0;
+  const int64_t number = std::stoll(text, &digits);
+  const std::string unit = text.substr(digits);
+  return unit == "Gi" ? number << 30 : unit == "Mi" ? number << 20 : unit == "Ki" ? number << 10 : number;
+}
+
 }  // namespace
 
 void write_pod(const KubeApi& api, const std::string& name_space, const TestCluster& cluster, int index,
@@ -63,7 +75,7 @@ void write_pod(const KubeApi& api, const std::string& name_space, const TestClus
   pod["metadata"] = {
       {"name", name},
       {"labels", {{"app", options.app}, {"apps.kubernetes.io/pod-index", std::to_string(index)}}}};
-  pod["spec"] = pod_spec(server, limit);
+  pod["spec"] = pod_spec(server, limit, options.restarts_on_resize);
   api.apply(path, pod.dump());
   api.merge(path + "/status", Json{{"status", pod_status(server, limit)}}.dump());
 }
@@ -80,6 +92,47 @@ void set_running_limit(const KubeApi& api, const std::string& name_space, const 
   Json statuses = Json::parse(api.get(path)).at("status").at("containerStatuses");
   statuses.at(0)["resources"] = resources(bytes);
   api.merge(path + "/status", Json{{"status", {{"containerStatuses", statuses}}}}.dump());
+}
+
+int64_t wanted_limit(const KubeApi& api, const std::string& name_space, const std::string& pod) {
+  return bytes_at(api, core_path(name_space, "pods", pod), "/spec/containers/0/resources/limits/memory");
+}
+
+int64_t running_limit(const KubeApi& api, const std::string& name_space, const std::string& pod) {
+  return bytes_at(api, core_path(name_space, "pods", pod),
+                  "/status/containerStatuses/0/resources/limits/memory");
+}
+
+void write_node(const KubeApi& api) {
+  const std::string path = "/api/v1/nodes/node-1";
+  api.apply(path, R"({"apiVersion": "v1", "kind": "Node",
+                      "metadata": {"name": "node-1", "labels": {"kubernetes.io/os": "linux"}}})");
+  const Json room{{"cpu", "64"}, {"memory", "256Gi"}, {"pods", "1000"}};
+  api.merge(path + "/status", Json{{"status", {{"capacity", room}, {"allocatable", room}}}}.dump());
+}
+
+void resize(const KubeApi& api, const std::string& name_space, const std::string& pod, int64_t bytes) {
+  const Json container{{"name", "redis"}, {"resources", resources(bytes)}};
+  const Json patch{{"spec", {{"containers", Json::array({container})}}}};
+  const auto answer = api.send("PATCH", core_path(name_space, "pods", pod) + "/resize", patch.dump(),
+                               "application/strategic-merge-patch+json");
+  if (!answer.ok()) throw std::runtime_error("the pod " + pod + " was not resized: " + answer.body);
+}
+
+void say_of_resize(const KubeApi& api, const std::string& name_space, const std::string& pod,
+                   const std::string& reason, const std::string& message) {
+  const std::string path = core_path(name_space, "pods", pod), time = "2026-01-01T00:00:05Z";
+  Json conditions = Json::parse(api.get(path)).at("status").at("conditions");
+  std::erase_if(conditions.get_ref<Json::array_t&>(),
+                [](const Json& condition) { return condition.at("type") == "PodResizePending"; });
+  if (!reason.empty()) {
+    conditions.push_back({{"type", "PodResizePending"},
+                          {"status", "True"},
+                          {"reason", reason},
+                          {"message", message},
+                          {"lastTransitionTime", time}});
+  }
+  api.merge(path + "/status", Json{{"status", {{"conditions", conditions}}}}.dump());
 }
 
 void remove_pod(const KubeApi& api, const std::string& name_space, const std::string& pod) {

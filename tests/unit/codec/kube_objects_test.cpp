@@ -72,6 +72,56 @@ TEST(PodLimit, RefusesABadQuantity) {
               HasSubstr("pod redis-0: \"4GB\" is not a quantity"));
 }
 
+std::string hindrance(const std::string& spec) { return pod(spec).value().resize.hindrance; }
+
+TEST(PodResize, HasWhatIsAskedForAndWhatIsReal) {
+  const auto state = pod(containers("{limits: {memory: 4Gi}}"),
+                         "{qosClass: Guaranteed, containerStatuses: [{name: redis, resources: {limits: "
+                         "{memory: 2Gi}}}]}")
+                         .value();
+  EXPECT_EQ(state.resize.wanted, 4 * kGiB);
+  EXPECT_EQ(state.resize.actual, 2 * kGiB);
+  EXPECT_TRUE(state.resize.guaranteed);
+  EXPECT_EQ(state.resize.hindrance, "");
+  EXPECT_EQ(state.resize.state, "");
+}
+
+TEST(PodResize, IsHinderedByARestartAPodLevelLimitASidecarAndNoLimit) {
+  const std::string limits = "resources: {limits: {memory: 1Gi}}";
+  const auto policy = [&](const char* of, const char* restart) {
+    return "{containers: [{name: redis, " + limits + ", resizePolicy: [{resourceName: " + of +
+           ", restartPolicy: " + restart + "}]}]}";
+  };
+  EXPECT_THAT(hindrance(policy("memory", "RestartContainer")), HasSubstr("would restart the server"));
+  EXPECT_EQ(hindrance(policy("memory", "NotRequired")), "");
+  EXPECT_EQ(hindrance(policy("cpu", "RestartContainer")), "");
+  EXPECT_THAT(hindrance("{" + limits + ", containers: [{name: redis, " + limits + "}]}"),
+              HasSubstr("the whole pod"));
+  EXPECT_THAT(hindrance("{initContainers: [{name: redis, restartPolicy: Always, ports: [{containerPort: "
+                        "6379}], " +
+                        limits + "}], containers: [{name: app}]}"),
+              HasSubstr("sidecar"));
+  EXPECT_THAT(hindrance(containers("{}")), HasSubstr("no memory limit"));
+}
+
+TEST(PodResize, SaysWhatTheKubeletSays) {
+  const auto told = [](const std::string& conditions) {
+    return pod(containers("{limits: {memory: 1Gi}}"), "{conditions: [" + conditions + "]}").value().resize;
+  };
+  const std::string under_way = "{type: PodResizeInProgress, status: \"True\"}";
+  const std::string deferred =
+      "{type: PodResizePending, status: \"True\", reason: Deferred, message: no room}";
+  EXPECT_EQ(told(under_way).state, "InProgress");
+  EXPECT_EQ(told(deferred).state, "Deferred");
+  EXPECT_EQ(told(deferred).message, "no room");
+  EXPECT_EQ(told(under_way + ", " + deferred).state, "Deferred") << "the newer one is not accepted yet";
+  EXPECT_EQ(told(deferred + ", " + under_way).state, "Deferred");
+  EXPECT_EQ(told("{type: PodResizeInProgress, status: \"True\", reason: Error, message: x}").state, "Error");
+  EXPECT_TRUE(told("{type: PodResizePending, status: \"True\", reason: Infeasible}").infeasible());
+  EXPECT_EQ(told("{type: PodResizePending, status: \"False\", reason: Deferred}").state, "");
+  EXPECT_EQ(told("{type: Ready, status: \"True\", reason: Fine}").state, "");
+}
+
 struct PortRow {
   const char* ports;
   PortRef wanted;

@@ -16,6 +16,7 @@ Record approved_plan() {
   node.pod = "redis-0";
   node.limit = 118 * kMiB;
   record.plan.nodes = {node};
+  record.plan.raises = {{"redis-0", 100 * kMiB, 118 * kMiB, "", ""}};
   return record;
 }
 
@@ -30,6 +31,7 @@ TEST(RecordCodec, GivesBackWhatARestartNeeds) {
   EXPECT_EQ(record->plan.engines[0].target, "b");
   EXPECT_EQ(record->plan.engines[0].lacking, "Redis 8.4");
   EXPECT_EQ(record->plan.nodes.at(0).limit, 118 * kMiB);
+  EXPECT_EQ(record->plan.raises, approved_plan().plan.raises);
 }
 
 TEST(RecordCodec, GivesBackThatARollbackHasBegunAndWhy) {

@@ -119,6 +119,19 @@ TEST(StatusCodec, ARefusalCarriesItsRemedies) {
   expect_fits_the_schema(encode_status(document));
 }
 
+TEST(StatusCodec, ShowsTheLimitsThatAreRaisedInPlace) {
+  auto document = moving();
+  EXPECT_FALSE(encoded(document).contains("raisedLimits"));
+  document.raised = {{"redis-1", 118 * kMiB, 128 * kMiB, "uid", ""}};
+  const auto rows = encoded(document)["raisedLimits"];
+  EXPECT_EQ(rows, json::parse(R"([{"pod": "redis-1", "limit": "118Mi", "raisedTo": "128Mi"}])"));
+  expect_fits_the_schema(encode_status(document));
+  const auto patch = json::parse(raised_limits_patch("uid-7", document.raised));
+  EXPECT_EQ(patch["status"]["raisedLimits"], rows);
+  EXPECT_EQ(patch["metadata"]["uid"], "uid-7");
+  EXPECT_TRUE(json::parse(raised_limits_patch("uid-7", {}))["status"]["raisedLimits"].is_null());
+}
+
 TEST(StatusCodec, IsAHundredPercentOnlyWhenAllSlotsHaveMoved) {
   auto document = moving();
   document.progress->bytes_done = 31 * kMiB;  // more than was estimated
@@ -156,6 +169,8 @@ StatusDocument huge() {
     status.failures.push_back({std::string(100'000, '"'), i + 1, kTime});
   }
   status.message = std::string(100'000, '\\');
+  for (const auto& node : document.nodes)
+    document.raised.push_back({node.pod, 100 * kMiB, 128 * kMiB, "", std::string(5000, '"')});
   document.conditions = conditions_of(status, {RebalanceSpec{}, 3, nullptr, kTime}, {});
   return document;
 }

@@ -54,6 +54,21 @@ TEST(Supervise, WhatEndedStaysEndedUntilTheSpecChanges) {
   }
 }
 
+TEST(Supervise, ARaisedLimitIsLookedAtAgainForAsLongAsItTakes) {
+  Situation done;
+  done.object.state = State::kSucceeded;
+  done.object.observed_generation = 3;
+  done.ended(false).run.closings = 5;
+  EXPECT_EQ(done.verb(), Verb::kNothing) << "slots that cannot be closed are for a person";
+  done.run.limits_raised = true;
+  EXPECT_EQ(done.verb(), Verb::kClose);
+  done.run.backing_off = true;
+  EXPECT_EQ(done.verb(), Verb::kNothing);
+  done.run.backing_off = false;
+  done.object.deleting = true;
+  EXPECT_EQ(done.verb(), Verb::kRelease) << "an object that is deleted does not wait for ever";
+}
+
 TEST(Supervise, WhatWasCancelledOrRolledBackStaysSoWhateverTheSpecSaysNow) {
   for (const State state : {State::kCancelled, State::kRolledBack}) {
     Situation latched;

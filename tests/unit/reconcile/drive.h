@@ -81,6 +81,17 @@ struct Drive {
       if (const auto* start = std::get_if<StartBatch>(&action)) complete(start->batch);
       if (std::holds_alternative<RepairOpen>(action)) scene.repaired = true, scene.journal_slots = {};
       if (std::holds_alternative<StopBatches>(action)) scene.running.clear();
+      if (const auto* raise = std::get_if<RaiseLimits>(&action)) ask_for(*raise);
+    }
+  }
+  // The API server takes it; what the kubelet does is the test's business.
+  void ask_for(const RaiseLimits& asked) {
+    for (const auto& raise : asked.raises) {
+      for (auto& node : scene.world.nodes) {
+        if (node.pod == raise.pod) node.resize.wanted = raise.to;
+      }
+      std::erase_if(scene.raised, [&](const LimitRaise& one) { return one.pod == raise.pod; });
+      scene.raised.push_back(raise);
     }
   }
   void complete(const Batch& batch) {
