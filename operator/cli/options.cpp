@@ -257,8 +257,9 @@ struct Grammar {
 
   void in_cluster(CLI::App* to) {
     repeatable(to->add_option("--namespaces", options.name_spaces,
-                              "watch this one; repeatable; all when none is named"))
-        ->type_name("NAMESPACE");
+                              "watch this one; repeatable, or with commas between; all when none is named"))
+        ->type_name("NAMESPACE")
+        ->delimiter(',');
     api_server(to);
     to->add_option("--own-namespace", options.own_name_space,
                    "of the operator's own lease and of the hold; in a pod the pod's")

@@ -22,6 +22,12 @@ TEST(Options, FilesMayBeRepeatedAndKeepTheirOrder) {
   EXPECT_THAT(parsed.options->files, testing::ElementsAre("rebalance.yaml", "-", "pods/"));
 }
 
+TEST(Options, NamespacesMayBeRepeatedOrStandInOneList) {
+  const auto parsed = parse({"operator", "--namespaces", "shop,billing", "--namespaces", "search"});
+  ASSERT_TRUE(parsed.options) << parsed.text;
+  EXPECT_THAT(parsed.options->name_spaces, testing::ElementsAre("shop", "billing", "search"));
+}
+
 TEST(Options, VerboseStandsBeforeOrAfterTheCommand) {
   EXPECT_TRUE(parse({"-v", "plan", "-f", "x"}).options->verbose);
   EXPECT_TRUE(parse({"plan", "-f", "x", "--verbose"}).options->verbose);
