@@ -30,7 +30,6 @@ std::vector<Violation> unsupported_features(const RebalanceSpec& spec, const Set
   Refusals refusals(set);
   refusals.add("spec.coldKeys", true, "coldKeys", kLeaveOut);
   refusals.add("spec.activeDefrag", spec.defrag_during_move, "activeDefrag DuringMove", "use Never");
-  refusals.add("spec.ttlSecondsAfterFinished", true, "ttlSecondsAfterFinished", kLeaveOut);
   return refusals.take();
 }
 

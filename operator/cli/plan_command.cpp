@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <iostream>
 
+#include "api/lifetime.h"
 #include "base/clock.h"
 #include "cli/commands.h"
 #include "cli/plan_html.h"
@@ -77,6 +78,8 @@ Result<int> plan_and_show(const Options& options) {
   if (subject.resource.spec.execution == Execution::kRollBack)
     plan.notes.emplace_back(
         "spec.execution is RollBack: this is the way to the goal; `run` goes back instead");
+  if (auto ignored = ttl_ignored(subject.resource); !ignored.empty())
+    plan.notes.push_back(std::move(ignored));
   for (auto& finding : preflight(plan, subject.world, subject.resource.spec))
     findings.push_back(std::move(finding));
   TRY_OK(write_page(options, subject, plan, findings));

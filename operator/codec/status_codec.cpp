@@ -276,6 +276,7 @@ StatusDocument decode_document(const json& in) {
   document.status.state = decode_state(in);
   document.observed_generation = in.value("observedGeneration", std::int64_t{0});
   document.status.execution_started = in.value("executionStarted", std::string());
+  document.finished = in.value("finished", std::string());
   document.cluster_name = in.value("clusterName", std::string());
   document.initial_layout = in.value("initialLayout", std::string());
   for (const auto& condition : in.value("conditions", json::array())) {
@@ -298,6 +299,7 @@ std::string encode_status(const StatusDocument& document) {
   const auto& status = document.status;
   json out = {{"state", state_name(status.state)}, {"observedGeneration", document.observed_generation}};
   put_text(out, "executionStarted", status.execution_started);
+  put_text(out, "finished", document.finished);
   put_text(out, "clusterName", document.cluster_name);
   put_text(out, "initialLayout", document.initial_layout);
   for (const auto& condition : document.conditions) out["conditions"].push_back(encode(condition));

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "api/lifetime.h"
 #include "migrate/repair.h"
 
 namespace rebalance {
@@ -96,6 +97,7 @@ Controller::Controller(RedisRebalance resource, Observer observer, DocumentStore
 }
 
 Summary Controller::run() {
+  if (const auto ignored = ttl_ignored(resource_); !ignored.empty()) reporter_.event("TtlIgnored", ignored);
   recall();
   for (;;) {
     look();
