@@ -29,7 +29,6 @@ constexpr auto kLeaveOut = "leave the field out";
 std::vector<Violation> unsupported_features(const RebalanceSpec& spec, const SetPaths& set) {
   Refusals refusals(set);
   refusals.add("spec.coldKeys", true, "coldKeys", kLeaveOut);
-  refusals.add("spec.activeDefrag", spec.defrag_during_move, "activeDefrag DuringMove", "use Never");
   return refusals.take();
 }
 

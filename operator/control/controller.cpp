@@ -90,6 +90,7 @@ Controller::Controller(RedisRebalance resource, Observer observer, DocumentStore
       reporter_(reporter),
       stop_(std::move(stop)),
       log_(documents),
+      defrag_(documents),
       executor_(gate_, *journal_, bell_) {
   status_.execution_started = options_.execution_started;
   zones_ = zones_of(resource_.spec.windows);
@@ -122,6 +123,7 @@ Summary Controller::run() {
     take_finished();
     flush_log(false);
   }
+  end_defrag(defrag_, observer_, reporter_);
   flush_log(true);
   auto told = summary();
   if (rests(status_.state) || options_.close_only) put_back_limits();
@@ -189,6 +191,7 @@ void Controller::tell_changes(const Decision& decision) {
     keeper_.reset();
     if (sleeps && lease_ != nullptr) lease_->release();  // for hours: others may work here
   }
+  if (sleeps) end_defrag(defrag_, observer_, reporter_);
   if (sets_out(next)) {
     before_ = world_;
     if (tallied_ != next.plan->hash) {
@@ -275,6 +278,7 @@ void Controller::start_batch(const StartBatch& start) {
   job.options = runner_options(resource_.spec, world_, *status_.plan, batch);
   job.options.key_room = start.key_room;
   tally_.written(BootClock::now());
+  begin_defrag(job.source.pod);
   executor_.start(std::move(job));
 }
 

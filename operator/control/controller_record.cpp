@@ -1,6 +1,8 @@
 // What a run keeps beside the status, and finds again: the plan or the rollback that is under way, the layout
-// of the start, the log of moves.
+// of the start, the log of moves, which servers defragment themselves.
 #include <fmt/format.h>
+
+#include <algorithm>
 
 #include "api/conditions.h"
 #include "base/log.h"
@@ -12,6 +14,7 @@ namespace rebalance {
 
 // A rollback that began goes on whatever the spec says by now; a plan is kept for this very spec alone.
 void Controller::recall() {
+  if (const auto read = defrag_.recall(); !read) reporter_.event("DefragStaysOn", read.error().message);
   if (const auto text = documents_.get(kLayout); !text) {
     initial_ = std::unexpected(text.error());
   } else if (*text) {
@@ -55,6 +58,16 @@ Status Controller::begin_log(const RebalanceStatus& next) {
   auto begun = log_.begin(layout, again);
   if (begun && !again) initial_ = layout;
   return begun;
+}
+
+// Without it the move is as safe: it only leaves the source more fragmented.
+void Controller::begin_defrag(const PodName& source) {
+  if (!resource_.spec.defrag_during_move) return;
+  const auto begun = defrag_.begin(source, look_access(observer_));
+  if (begun) return;
+  const auto why = fmt::format("active defragmentation is not on at {}: {}", source, begun.error().message);
+  reporter_.event("DefragNotPossible", why);
+  if (status_.plan && std::ranges::count(status_.plan->notes, why) == 0) status_.plan->notes.push_back(why);
 }
 
 // A log that cannot be written stops nothing.

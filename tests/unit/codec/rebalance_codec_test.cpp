@@ -107,6 +107,7 @@ TEST(RebalanceCodec, DecodesEveryFieldThatAFileCanSet) {
   EXPECT_EQ(spec.big_keys.action, BigKeyAction::kSkipSlot);
   EXPECT_EQ(spec.hot_slots.share_percent, 20);
   EXPECT_EQ(spec.hot_slots.action, HotSlotAction::kSkipSlot);
+  EXPECT_TRUE(spec.defrag_during_move);
   EXPECT_EQ(spec.canary.max_latency_increase_percent, 20);
   EXPECT_EQ(spec.canary.max_error_percent, 1);
   EXPECT_EQ(spec.safety.max_latency_millis, 20);
