@@ -21,10 +21,6 @@
 namespace rebalance {
 namespace {
 
-void say_missing_defaults(Plan& plan, const std::vector<std::string>& features) {
-  for (const auto& feature : features) plan.notes.push_back("not there yet, though a default: " + feature);
-}
-
 std::string shown(const Plan& plan, const World& world, Output output) {
   const auto json = [&] { return plan_json(plan); };
   if (output == Output::kJson) return json();
@@ -74,7 +70,6 @@ Result<int> plan_and_show(const Options& options) {
     return kRefusedCode;
   }
   TRY(plan, make_plan(subject.world, subject.resource.spec));
-  say_missing_defaults(plan, subject.not_there_yet);
   if (subject.resource.spec.execution == Execution::kRollBack)
     plan.notes.emplace_back(
         "spec.execution is RollBack: this is the way to the goal; `run` goes back instead");

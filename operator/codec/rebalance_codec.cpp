@@ -267,16 +267,13 @@ Result<DecodedRebalance> decode_rebalance(const YamlNode& node, const std::strin
   if (const auto backward = backward_ranges(value.at("spec")); !backward.empty())
     return refuse(backward, node, source);
 
-  DecodedRebalance decoded{decode_head(node), paths_of(node), {}};
+  DecodedRebalance decoded{decode_head(node), paths_of(node)};
   if (!decoded.object.uid.empty()) forget_defaults(decoded.set_paths, value, schema);
   TRY(spec, decode_spec(value.at("spec")));
   decoded.object.spec = spec;
   decoded.object.fingerprint = fingerprint(value.at("spec"));
   if (const auto broken = broken_rules(spec, decoded.set_paths); !broken.empty())
     return refuse(broken, node, source);
-  const auto missing = unsupported_features(spec, decoded.set_paths);
-  if (!missing.empty()) return refuse(missing, node, source);
-  decoded.not_there_yet = defaulted_missing_features(decoded.set_paths);
   return decoded;
 }
 

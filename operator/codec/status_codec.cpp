@@ -229,6 +229,11 @@ json encode_raised(const std::vector<LimitRaise>& raised) {
   return rows;
 }
 
+json encode_cold(const ColdCount& count) {
+  return {{"keys", count.keys}, {"lookedAt", count.looked_at},       {"expired", count.expired},
+          {"cold", count.cold}, {"bytes", human_bytes(count.bytes)}, {"deleted", count.deleted}};
+}
+
 void put_failures(json& out, const StatusDocument& document) {
   const auto& failures = document.status.failures;
   const auto first = failures.size() - std::min(failures.size(), kFailuresShown);
@@ -307,6 +312,7 @@ std::string encode_status(const StatusDocument& document) {
   if (is_moving(status.state) && status.speed_percent < 100) {
     out["speed"] = {{"percent", status.speed_percent}, {"reason", bounded(status.speed_reason)}};
   }
+  if (status.cold_keys) out["coldKeys"] = encode_cold(*status.cold_keys);
   if (document.progress) {
     out["progress"] = encode_progress(*document.progress);
     out["moved"] = human_bytes(document.progress->bytes_done);

@@ -91,6 +91,7 @@ Controller::Controller(RedisRebalance resource, Observer observer, DocumentStore
       stop_(std::move(stop)),
       log_(documents),
       defrag_(documents),
+      cold_(documents, resource_.spec.cold_keys),
       executor_(gate_, *journal_, bell_) {
   status_.execution_started = options_.execution_started;
   zones_ = zones_of(resource_.spec.windows);
@@ -125,6 +126,7 @@ Summary Controller::run() {
   }
   end_defrag(defrag_, observer_, reporter_);
   flush_log(true);
+  tell_cold_keys();
   auto told = summary();
   if (rests(status_.state) || options_.close_only) put_back_limits();
   return told;
@@ -173,6 +175,7 @@ Scene Controller::scene() {
   scene.stop_asked = stop_.stop_requested();
   scene.close_asked = options_.close_only;
   scene.observe_asked = options_.observe;
+  scene.cold_deletion_allowed = options_.allow_cold_key_deletion;
   scene.now = BootClock::now();
   scene.wall = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
   scene.wall_time = rfc3339(scene.wall);
@@ -279,7 +282,8 @@ void Controller::start_batch(const StartBatch& start) {
   job.options.key_room = start.key_room;
   tally_.written(BootClock::now());
   begin_defrag(job.source.pod);
-  executor_.start(std::move(job));
+  auto first = cold_look(job);
+  executor_.start(std::move(job), std::move(first));
 }
 
 void Controller::find_big_keys() {
@@ -338,6 +342,8 @@ void Controller::take_finished() {
     ended_.push_back(std::move(finished.end));
     look_again_ = true;
   }
+  status_.cold_keys = cold_.count();
+  for (const auto& problem : cold_.take_problems()) reporter_.event("ColdKeysUnknown", problem);
 }
 
 void Controller::wait(Millis limit) {
@@ -373,6 +379,7 @@ Summary Controller::summary() {
   summary.total_seconds = seconds_between(began_, BootClock::now());
   if (sampler_) summary.pods = sampler_->pods();
   summary.failures = status_.failures;
+  summary.cold_keys = status_.cold_keys;
   summary.exit_code = exit_code(status_.state, status_.reason);
   reporter_.summary(summary);
   return summary;

@@ -6,6 +6,7 @@
 #include <stop_token>
 
 #include "codec/record_codec.h"
+#include "control/cold_keys.h"
 #include "control/defrag.h"
 #include "control/executor.h"
 #include "control/gate.h"
@@ -44,6 +45,8 @@ class Controller {
   void take_claim();
   void start_batch(const StartBatch& start);
   void find_big_keys();
+  std::function<void(std::stop_token)> cold_look(const BatchJob& job);
+  void tell_cold_keys();
   void begin_defrag(const PodName& source);
   void repair(bool whole_cluster);
   void raise_limits(const RaiseLimits& raise);
@@ -100,6 +103,7 @@ class Controller {
   TimeZones zones_;
   MoveLog log_;
   Defrag defrag_;
+  ColdKeyBook cold_;
   Executor executor_;  // last: its threads end before what they use
 };
 

@@ -133,6 +133,7 @@ Result<RunOutcome> ResourceRun::control(KubeReporter& reporter, const std::stop_
   RunOptions options;
   options.observe = true;
   options.close_only = close_only_;
+  options.allow_cold_key_deletion = place_.allow_cold_key_deletion;
   options.execution_started = object_.status.status.execution_started;
   Controller controller(resource, Observer(latest_pods, resource.spec.cluster, secrets), documents,
                         std::move(journal), &lease, limits.get(), options, reporter, stop);

@@ -107,6 +107,9 @@ TEST(RebalanceCodec, DecodesEveryFieldThatAFileCanSet) {
   EXPECT_EQ(spec.big_keys.action, BigKeyAction::kSkipSlot);
   EXPECT_EQ(spec.hot_slots.share_percent, 20);
   EXPECT_EQ(spec.hot_slots.action, HotSlotAction::kSkipSlot);
+  EXPECT_EQ(spec.cold_keys.idle_seconds, 3600);
+  EXPECT_TRUE(spec.cold_keys.remove);
+  EXPECT_TRUE(spec.cold_keys.list_names);
   EXPECT_TRUE(spec.defrag_during_move);
   EXPECT_EQ(spec.canary.max_latency_increase_percent, 20);
   EXPECT_EQ(spec.canary.max_error_percent, 1);
@@ -152,10 +155,6 @@ TEST(RebalanceCodec, DecodesTheGoals) {
   EXPECT_EQ(good("drain.yaml").goal.drain.node_ids.at(0).size(), 40U);
   EXPECT_EQ(good("move.yaml").goal.assignments.at(0).slots.text(), "0-99,4000");
   EXPECT_EQ(good("repair.yaml").goal.type, GoalType::kRepair);
-}
-
-TEST(RebalanceCodec, NamesTheDefaultsThatAreNotThereYet) {
-  EXPECT_THAT(decode(kHead).value().not_there_yet, ::testing::Contains(HasSubstr("coldKeys")));
 }
 
 void expect_same(const HeadroomSpec& a, const HeadroomSpec& b) {
