@@ -194,6 +194,7 @@ struct Grammar {
   void explain(CLI::App* to) {
     to->add_option("name", options.name, "of a RedisRebalance on an API server")->type_name("NAME");
     files(to);
+    output(to, {"text", "json", "yaml"});
     from(to);
     auto* slot = to->add_option("--slot", options.slot, "why this slot goes there, or stays")
                      ->type_name("SLOT")
