@@ -173,7 +173,10 @@ struct RedisRebalance {
   std::string uid;
   std::int64_t generation = 1;
   RebalanceSpec spec;
-  std::string fingerprint;  // of the spec as written, without approval and execution
+  // Flux or Argo CD, which would make it again if it were deleted, and by which label or annotation that is
+  // seen; empty: neither.
+  std::string git_owner;
+  std::string fingerprint;  // of the spec as written, without what only says when and how long
 };
 
 }  // namespace rebalance

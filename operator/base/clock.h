@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstdint>
 #include <ctime>
+#include <optional>
 #include <string>
 
 namespace rebalance {
@@ -31,5 +32,7 @@ inline double seconds_between(Instant from, Instant to) {
 
 // RFC 3339 in UTC with whole seconds, as Kubernetes writes metav1.Time.
 std::string rfc3339(std::chrono::system_clock::time_point time);
+// The same back; nothing where the text is anything else.
+std::optional<std::chrono::sys_seconds> parse_rfc3339(const std::string& text);
 
 }  // namespace rebalance

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "base/printable.h"
 #include "cli/words.h"
 
 namespace rebalance {
@@ -184,25 +185,6 @@ std::string patch_yaml(const Steady& steady, const std::string& container) {
       "          limits: {{memory: {3}}}\n",
       steady.maxmemory, container.empty() ? "redis" : container, quantity_text(steady.request),
       quantity_text(steady.limit));
-}
-
-std::string printable(std::string_view key) {
-  std::string out;
-  for (const char c : key) {
-    switch (c) {
-      case '\\': out += "\\\\"; break;
-      case '"': out += "\\\""; break;
-      case '\n': out += "\\n"; break;
-      case '\r': out += "\\r"; break;
-      case '\t': out += "\\t"; break;
-      default:
-        if (c >= ' ' && c <= '~')
-          out += c;
-        else
-          out += fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
-    }
-  }
-  return out;
 }
 
 }  // namespace rebalance

@@ -37,7 +37,4 @@ std::string check_json(
 // comment.
 std::string patch_yaml(const Steady& steady, const std::string& container);
 
-// As redis-cli prints it, without the quotes: \n, \", \\, and \xff for all that is not printable ASCII.
-std::string printable(std::string_view key);
-
 }  // namespace rebalance

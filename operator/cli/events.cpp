@@ -121,6 +121,12 @@ std::string notice_event(const std::string& reason, const std::string& message, 
   return line(json);
 }
 
+Json cold_json(const std::optional<ColdCount>& count) {
+  if (!count) return nullptr;
+  return {{"keys", count->keys}, {"lookedAt", count->looked_at}, {"expired", count->expired},
+          {"cold", count->cold}, {"bytes", count->bytes},        {"deleted", count->deleted}};
+}
+
 std::string summary_event(const Summary& summary, const std::string& time) {
   auto json = event("summary", time);
   json["state"] = state_name(summary.state);
@@ -136,6 +142,7 @@ std::string summary_event(const Summary& summary, const std::string& time) {
   json["pods"] = pods_json(summary.pods);
   json["before"] = nodes_json(summary.before);
   json["after"] = nodes_json(summary.after);
+  json["coldKeys"] = cold_json(summary.cold_keys);
   json["failures"] = Json::array();
   for (const auto& failure : summary.failures) {
     json["failures"].push_back(

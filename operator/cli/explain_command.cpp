@@ -11,6 +11,7 @@
 #include "cli/explain_text.h"
 #include "cli/pod_findings.h"
 #include "cli/subject.h"
+#include "cli/yaml_text.h"
 #include "codec/record_codec.h"
 #include "control/plan_record.h"
 #include "control/rebalance_object.h"
@@ -101,8 +102,10 @@ Result<Explained> from_cluster(const Options& options) {
 
 Result<int> explain(const Options& options) {
   TRY(facts, options.name.empty() ? from_files(options) : from_cluster(options));
-  TRY(text, explain_text(facts, {options.slot, options.pod}, {colours_wanted(STDOUT_FILENO)}));
-  fmt::print("{}", text);
+  const Question question{options.slot, options.pod};
+  TRY(answer, options.output == Output::kText ? explain_text(facts, question, {colours_wanted(STDOUT_FILENO)})
+                                              : explain_json(facts, question));
+  fmt::print("{}", options.output == Output::kYaml ? yaml_of_json(answer) : answer);
   return explained_code(facts.status);
 }
 

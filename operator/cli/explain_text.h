@@ -40,6 +40,8 @@ struct Question {
 // kInvalidInput: there is no such pod.
 Result<std::string> explain_text(const Explained& facts, const Question& question,
                                  const Palette& palette = {});
+// The same facts as one JSON document (docs/cli.md).
+Result<std::string> explain_json(const Explained& facts, const Question& question);
 
 // As `run` ends in that state (control/run.h); 0 while it goes on.
 int explained_code(const RebalanceStatus& status);

@@ -34,6 +34,7 @@ int operator_command(const Options& options) {
   how.leader_elect = options.leader_elect;
   how.workers = options.workers;
   how.most_clusters = options.most_clusters;
+  how.allow_cold_key_deletion = options.allow_cold_key_deletion;
   how.metrics_address = options.metrics_address;
   const auto ended = operate(client, how, metrics, stop.token());
   return ended ? kDone : fail(ended.error());

@@ -194,6 +194,7 @@ struct Grammar {
   void explain(CLI::App* to) {
     to->add_option("name", options.name, "of a RedisRebalance on an API server")->type_name("NAME");
     files(to);
+    output(to, {"text", "json", "yaml"});
     from(to);
     auto* slot = to->add_option("--slot", options.slot, "why this slot goes there, or stays")
                      ->type_name("SLOT")
@@ -209,10 +210,16 @@ struct Grammar {
     output(to, {"text", "json"});
     plan_hash(to);
     state(to);
+    cold_keys(to);
     to->add_flag("--observe", options.observe, "stay for spec.observeSeconds after the verification");
     to->add_option("--wait", options.wait_seconds, "how long to wait for another executor's claim")
         ->type_name("SECONDS")
         ->check(CLI::Range(0, 86400));
+  }
+
+  void cold_keys(CLI::App* to) {
+    to->add_flag("--allow-cold-key-deletion", options.allow_cold_key_deletion,
+                 "let a RedisRebalance delete keys that nobody used for long (coldKeys.action Delete)");
   }
 
   void plan_hash(CLI::App* to) {
@@ -271,6 +278,7 @@ struct Grammar {
     to->add_option("--max-clusters", options.most_clusters, "move slots in so many clusters at once")
         ->type_name("NUMBER")
         ->check(CLI::Range(1, 64));
+    cold_keys(to);
     to->add_option("--metrics-address", options.metrics_address,
                    "of /healthz, /readyz and /metrics: HOST:PORT; empty: none")
         ->type_name("ADDRESS");

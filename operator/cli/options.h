@@ -38,6 +38,7 @@ struct Options {
   std::string state;      // plan, run
   std::string plan_hash;  // run, approve
   bool observe = false;
+  bool allow_cold_key_deletion = false;  // run, operator
   int wait_seconds = 30;
   bool big_keys = false, verify = false;  // check
   std::string shell;                      // completion: bash or zsh

@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <iostream>
 
+#include "api/lifetime.h"
 #include "base/clock.h"
 #include "cli/commands.h"
 #include "cli/plan_html.h"
@@ -19,10 +20,6 @@
 
 namespace rebalance {
 namespace {
-
-void say_missing_defaults(Plan& plan, const std::vector<std::string>& features) {
-  for (const auto& feature : features) plan.notes.push_back("not there yet, though a default: " + feature);
-}
 
 std::string shown(const Plan& plan, const World& world, Output output) {
   const auto json = [&] { return plan_json(plan); };
@@ -73,10 +70,11 @@ Result<int> plan_and_show(const Options& options) {
     return kRefusedCode;
   }
   TRY(plan, make_plan(subject.world, subject.resource.spec));
-  say_missing_defaults(plan, subject.not_there_yet);
   if (subject.resource.spec.execution == Execution::kRollBack)
     plan.notes.emplace_back(
         "spec.execution is RollBack: this is the way to the goal; `run` goes back instead");
+  if (auto ignored = ttl_ignored(subject.resource); !ignored.empty())
+    plan.notes.push_back(std::move(ignored));
   for (auto& finding : preflight(plan, subject.world, subject.resource.spec))
     findings.push_back(std::move(finding));
   TRY_OK(write_page(options, subject, plan, findings));

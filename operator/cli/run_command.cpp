@@ -57,6 +57,7 @@ int run_command(const Options& options) {
   how.plan_hash = options.plan_hash;
   how.state_folder = options.state;
   how.observe = options.observe;
+  how.allow_cold_key_deletion = options.allow_cold_key_deletion;
   how.wait_seconds = options.wait_seconds;
   return run(store, how, *reporter, stop.token()).exit_code;
 }

@@ -27,13 +27,12 @@ Result<Subject> saved(const Options& options, ManifestFiles& store) {
   TRY(objects, store.load_rehearsal());
   TRY(text, file_text(options.from));
   TRY(world, read_world(text, options.from));
-  return Subject{objects.resource, rehearsed(std::move(world), objects.pods), objects.not_there_yet};
+  return Subject{objects.resource, rehearsed(std::move(world), objects.pods)};
 }
 
 Result<Subject> observed(ManifestFiles& store) {
-  TRY(objects, store.load());
   TRY(seen, survey(store));
-  return Subject{std::move(seen.resource), std::move(seen.world), objects.not_there_yet};
+  return Subject{std::move(seen.resource), std::move(seen.world)};
 }
 
 Status write_to(const std::filesystem::path& path, const std::string& text, const std::string& name) {

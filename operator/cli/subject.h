@@ -14,7 +14,6 @@ namespace rebalance {
 struct Subject {
   RedisRebalance resource;
   World world;
-  std::vector<std::string> not_there_yet;
 };
 Result<Subject> subject_of(const Options& options, ManifestFiles& store);
 

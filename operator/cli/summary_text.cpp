@@ -83,6 +83,8 @@ std::string summary_text(const Summary& summary, const Palette& palette) {
                        plural(summary.keys_moved, "key"), human_bytes(summary.bytes_moved),
                        duration_text(summary.moving_seconds), duration_text(summary.total_seconds));
   }
+  if (summary.cold_keys && summary.cold_keys->deleted > 0)
+    out += fmt::format("Deleted {} that nobody used for long.\n", plural(summary.cold_keys->deleted, "key"));
   for (const auto& failure : summary.failures) {
     out += fmt::format("Failure {} at {}: {}\n", failure.attempt, failure.when, failure.what);
   }

@@ -11,4 +11,12 @@ std::string finalizers_patch(const std::string& uid, const std::string& resource
       .dump();
 }
 
+std::string delete_options(const std::string& uid, const std::string& resource_version) {
+  return nlohmann::json{{"apiVersion", "v1"},
+                        {"kind", "DeleteOptions"},
+                        {"propagationPolicy", "Background"},
+                        {"preconditions", {{"uid", uid}, {"resourceVersion", resource_version}}}}
+      .dump();
+}
+
 }  // namespace rebalance

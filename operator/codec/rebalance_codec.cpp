@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <nlohmann/json.hpp>
 
 #include "base/fnv.h"
@@ -201,6 +202,21 @@ std::optional<Violation> wrong_head(const YamlNode& node) {
   return std::nullopt;
 }
 
+// What each of them writes on all that it applies. Argo CD's older app.kubernetes.io/instance is no sign:
+// Helm and people set it as well.
+std::string git_owner(const YamlNode& node) {
+  constexpr std::array<std::array<const char*, 3>, 4> kMarks{
+      {{"Flux", "labels", "kustomize.toolkit.fluxcd.io/name"},
+       {"Flux", "labels", "helm.toolkit.fluxcd.io/name"},
+       {"Argo CD", "annotations", "argocd.argoproj.io/tracking-id"},
+       {"Argo CD", "labels", "argocd.argoproj.io/instance"}}};
+  for (const auto& [tool, where, name] : kMarks) {
+    const auto value = node.text_at({"metadata", where, name});
+    if (!value.empty()) return fmt::format("{} ({}: {})", tool, name, value);
+  }
+  return {};
+}
+
 RedisRebalance decode_head(const YamlNode& node) {
   RedisRebalance object;
   object.name = node.text_at({"metadata", "name"});
@@ -208,13 +224,13 @@ RedisRebalance decode_head(const YamlNode& node) {
   if (auto space = node.text_at({"metadata", "namespace"}); !space.empty())
     object.name_space = std::move(space);
   if (const auto* generation = node.at({"metadata", "generation"})) object.generation = generation->integer;
+  object.git_owner = git_owner(node);
   return object;
 }
 
-// Approving or pausing does not make it another piece of work.
+// Approving or pausing does not make it another piece of work, nor does how long it is kept.
 std::string fingerprint(json spec) {
-  spec.erase("approval");
-  spec.erase("execution");
+  for (const char* member : {"approval", "execution", "ttlSecondsAfterFinished"}) spec.erase(member);
   return fmt::format("{:016x}", fnv1a(spec.dump()));
 }
 
@@ -251,16 +267,13 @@ Result<DecodedRebalance> decode_rebalance(const YamlNode& node, const std::strin
   if (const auto backward = backward_ranges(value.at("spec")); !backward.empty())
     return refuse(backward, node, source);
 
-  DecodedRebalance decoded{decode_head(node), paths_of(node), {}};
+  DecodedRebalance decoded{decode_head(node), paths_of(node)};
   if (!decoded.object.uid.empty()) forget_defaults(decoded.set_paths, value, schema);
   TRY(spec, decode_spec(value.at("spec")));
   decoded.object.spec = spec;
   decoded.object.fingerprint = fingerprint(value.at("spec"));
   if (const auto broken = broken_rules(spec, decoded.set_paths); !broken.empty())
     return refuse(broken, node, source);
-  const auto missing = unsupported_features(spec, decoded.set_paths);
-  if (!missing.empty()) return refuse(missing, node, source);
-  decoded.not_there_yet = defaulted_missing_features(decoded.set_paths);
   return decoded;
 }
 

@@ -5,7 +5,6 @@
 #include <string>
 #include <vector>
 
-#include "api/features.h"
 #include "api/rules.h"
 #include "api/spec.h"
 #include "codec/yaml.h"
@@ -14,15 +13,14 @@ namespace rebalance {
 
 struct DecodedRebalance {
   RedisRebalance object;
-  SetPaths set_paths;                      // what the file sets
-  std::vector<std::string> not_there_yet;  // defaults that this version does not have, for the plan
+  SetPaths set_paths;  // what the file sets
 };
 
 bool is_rebalance(const YamlNode& node);  // by kind, whatever its apiVersion
 
 // An object with a uid comes from an API server, which has filled in the defaults: those count as not set.
 // kInvalidInput lists what is wrong, one line each: "spec.headrom (rebalance.yaml:12): unknown field; did you
-// mean headroom?". Features that are not there yet are refused by name when the file sets them.
+// mean headroom?".
 Result<DecodedRebalance> decode_rebalance(const YamlNode& node, const std::string& source);
 
 // Compiles the schema, which the first decode_rebalance() does else: 5 ms that need not be waited for.

@@ -229,6 +229,11 @@ json encode_raised(const std::vector<LimitRaise>& raised) {
   return rows;
 }
 
+json encode_cold(const ColdCount& count) {
+  return {{"keys", count.keys}, {"lookedAt", count.looked_at},       {"expired", count.expired},
+          {"cold", count.cold}, {"bytes", human_bytes(count.bytes)}, {"deleted", count.deleted}};
+}
+
 void put_failures(json& out, const StatusDocument& document) {
   const auto& failures = document.status.failures;
   const auto first = failures.size() - std::min(failures.size(), kFailuresShown);
@@ -276,6 +281,7 @@ StatusDocument decode_document(const json& in) {
   document.status.state = decode_state(in);
   document.observed_generation = in.value("observedGeneration", std::int64_t{0});
   document.status.execution_started = in.value("executionStarted", std::string());
+  document.finished = in.value("finished", std::string());
   document.cluster_name = in.value("clusterName", std::string());
   document.initial_layout = in.value("initialLayout", std::string());
   for (const auto& condition : in.value("conditions", json::array())) {
@@ -298,6 +304,7 @@ std::string encode_status(const StatusDocument& document) {
   const auto& status = document.status;
   json out = {{"state", state_name(status.state)}, {"observedGeneration", document.observed_generation}};
   put_text(out, "executionStarted", status.execution_started);
+  put_text(out, "finished", document.finished);
   put_text(out, "clusterName", document.cluster_name);
   put_text(out, "initialLayout", document.initial_layout);
   for (const auto& condition : document.conditions) out["conditions"].push_back(encode(condition));
@@ -305,6 +312,7 @@ std::string encode_status(const StatusDocument& document) {
   if (is_moving(status.state) && status.speed_percent < 100) {
     out["speed"] = {{"percent", status.speed_percent}, {"reason", bounded(status.speed_reason)}};
   }
+  if (status.cold_keys) out["coldKeys"] = encode_cold(*status.cold_keys);
   if (document.progress) {
     out["progress"] = encode_progress(*document.progress);
     out["moved"] = human_bytes(document.progress->bytes_done);

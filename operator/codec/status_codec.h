@@ -34,6 +34,7 @@ struct StatusDocument {
   std::string plan_config_map;  // holds all batches; empty: none yet
   std::string initial_layout;   // the ConfigMap of the layout at the start; empty: none yet
   std::string next_try;         // RFC 3339, after the last failure; empty: none is due
+  std::string finished;         // RFC 3339, when it came to its end; empty: it did not
   std::string plan_hash;        // read back only; encode_status takes status.plan's
   std::optional<ProgressFigures> progress;
   std::vector<NodeRow> nodes;
@@ -47,9 +48,10 @@ std::string encode_status(const StatusDocument& document);
 std::string raised_limits_patch(const std::string& uid, const std::vector<LimitRaise>& raised);
 
 // What a restart reads again: state, reason and message, conditions, plan hash and approval, when execution
-// began, failures, observed generation, and the names of the cluster and of the ConfigMaps. status.plan stays
-// empty: the plan itself is in its ConfigMap. An empty object is a status that was never written.
-// kInvalidInput: no JSON object, a state that this version does not know, or a field of another type.
+// began and ended, failures, observed generation, and the names of the cluster and of the ConfigMaps.
+// status.plan stays empty: the plan itself is in its ConfigMap. An empty object is a status that was never
+// written. kInvalidInput: no JSON object, a state that this version does not know, or a field of another
+// type.
 Result<StatusDocument> decode_status(const std::string& text);
 
 }  // namespace rebalance

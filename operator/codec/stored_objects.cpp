@@ -14,7 +14,8 @@ std::int64_t number_at(const YamlNode& node, std::initializer_list<std::string_v
   return found == nullptr ? 0 : found->integer;
 }
 
-// What decode_stored_rebalance() and decode_rebalance() look at; the status is decoded apart.
+// What decode_stored_rebalance() and decode_rebalance() look at; the status is decoded apart. Annotations may
+// hold the whole object once more: only what tells who owns it.
 const std::vector<KeptMember>& of_rebalance() {
   static const std::vector<KeptMember> members{{"apiVersion"},
                                                {"kind"},
@@ -25,7 +26,9 @@ const std::vector<KeptMember>& of_rebalance() {
                                                  {"resourceVersion"},
                                                  {"generation"},
                                                  {"deletionTimestamp"},
-                                                 {"finalizers"}}},
+                                                 {"finalizers"},
+                                                 {"labels"},
+                                                 {"annotations", {{"argocd.argoproj.io/tracking-id"}}}}},
                                                {"spec"}};
   return members;
 }

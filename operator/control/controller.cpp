@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "api/lifetime.h"
 #include "migrate/repair.h"
 
 namespace rebalance {
@@ -89,6 +90,8 @@ Controller::Controller(RedisRebalance resource, Observer observer, DocumentStore
       reporter_(reporter),
       stop_(std::move(stop)),
       log_(documents),
+      defrag_(documents),
+      cold_(documents, resource_.spec.cold_keys),
       executor_(gate_, *journal_, bell_) {
   status_.execution_started = options_.execution_started;
   zones_ = zones_of(resource_.spec.windows);
@@ -96,6 +99,7 @@ Controller::Controller(RedisRebalance resource, Observer observer, DocumentStore
 }
 
 Summary Controller::run() {
+  if (const auto ignored = ttl_ignored(resource_); !ignored.empty()) reporter_.event("TtlIgnored", ignored);
   recall();
   for (;;) {
     look();
@@ -120,7 +124,9 @@ Summary Controller::run() {
     take_finished();
     flush_log(false);
   }
+  end_defrag(defrag_, observer_, reporter_);
   flush_log(true);
+  tell_cold_keys();
   auto told = summary();
   if (rests(status_.state) || options_.close_only) put_back_limits();
   return told;
@@ -169,6 +175,7 @@ Scene Controller::scene() {
   scene.stop_asked = stop_.stop_requested();
   scene.close_asked = options_.close_only;
   scene.observe_asked = options_.observe;
+  scene.cold_deletion_allowed = options_.allow_cold_key_deletion;
   scene.now = BootClock::now();
   scene.wall = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
   scene.wall_time = rfc3339(scene.wall);
@@ -187,6 +194,7 @@ void Controller::tell_changes(const Decision& decision) {
     keeper_.reset();
     if (sleeps && lease_ != nullptr) lease_->release();  // for hours: others may work here
   }
+  if (sleeps) end_defrag(defrag_, observer_, reporter_);
   if (sets_out(next)) {
     before_ = world_;
     if (tallied_ != next.plan->hash) {
@@ -273,7 +281,9 @@ void Controller::start_batch(const StartBatch& start) {
   job.options = runner_options(resource_.spec, world_, *status_.plan, batch);
   job.options.key_room = start.key_room;
   tally_.written(BootClock::now());
-  executor_.start(std::move(job));
+  begin_defrag(job.source.pod);
+  auto first = cold_look(job);
+  executor_.start(std::move(job), std::move(first));
 }
 
 void Controller::find_big_keys() {
@@ -332,6 +342,8 @@ void Controller::take_finished() {
     ended_.push_back(std::move(finished.end));
     look_again_ = true;
   }
+  status_.cold_keys = cold_.count();
+  for (const auto& problem : cold_.take_problems()) reporter_.event("ColdKeysUnknown", problem);
 }
 
 void Controller::wait(Millis limit) {
@@ -367,6 +379,7 @@ Summary Controller::summary() {
   summary.total_seconds = seconds_between(began_, BootClock::now());
   if (sampler_) summary.pods = sampler_->pods();
   summary.failures = status_.failures;
+  summary.cold_keys = status_.cold_keys;
   summary.exit_code = exit_code(status_.state, status_.reason);
   reporter_.summary(summary);
   return summary;

@@ -6,6 +6,8 @@
 #include <stop_token>
 
 #include "codec/record_codec.h"
+#include "control/cold_keys.h"
+#include "control/defrag.h"
 #include "control/executor.h"
 #include "control/gate.h"
 #include "control/keeper.h"
@@ -31,7 +33,7 @@ class Controller {
   Summary run();
   // Waits a while for the memory that lets raised limits go back; run() ends with it.
   void put_back_limits();
-  bool nothing_open() const { return journal_->intents().empty(); }
+  bool nothing_open() const { return journal_->intents().empty() && defrag_.all_put_back(); }
 
  private:
   void recall();  // what an earlier process kept
@@ -43,6 +45,9 @@ class Controller {
   void take_claim();
   void start_batch(const StartBatch& start);
   void find_big_keys();
+  std::function<void(std::stop_token)> cold_look(const BatchJob& job);
+  void tell_cold_keys();
+  void begin_defrag(const PodName& source);
   void repair(bool whole_cluster);
   void raise_limits(const RaiseLimits& raise);
   void put_back_now(const World& world);
@@ -97,6 +102,8 @@ class Controller {
   std::string tallied_;  // hash of its plan
   TimeZones zones_;
   MoveLog log_;
+  Defrag defrag_;
+  ColdKeyBook cold_;
   Executor executor_;  // last: its threads end before what they use
 };
 

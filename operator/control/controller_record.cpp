@@ -1,6 +1,8 @@
 // What a run keeps beside the status, and finds again: the plan or the rollback that is under way, the layout
-// of the start, the log of moves.
+// of the start, the log of moves, which servers defragment themselves.
 #include <fmt/format.h>
+
+#include <algorithm>
 
 #include "api/conditions.h"
 #include "base/log.h"
@@ -12,6 +14,9 @@ namespace rebalance {
 
 // A rollback that began goes on whatever the spec says by now; a plan is kept for this very spec alone.
 void Controller::recall() {
+  if (const auto read = cold_.recall(); !read) reporter_.event("ColdKeysUnknown", read.error().message);
+  status_.cold_keys = cold_.count();
+  if (const auto read = defrag_.recall(); !read) reporter_.event("DefragStaysOn", read.error().message);
   if (const auto text = documents_.get(kLayout); !text) {
     initial_ = std::unexpected(text.error());
   } else if (*text) {
@@ -53,14 +58,40 @@ Status Controller::begin_log(const RebalanceStatus& next) {
   const bool again = recorded_ || next.roll_back || !status_.execution_started.empty();
   const auto layout = layout_now(world_, next.execution_started);
   auto begun = log_.begin(layout, again);
-  if (begun && !again) initial_ = layout;
+  if (begun && !again) initial_ = layout, cold_.clear();
   return begun;
+}
+
+// Without it the move is as safe: it only leaves the source more fragmented.
+void Controller::begin_defrag(const PodName& source) {
+  if (!resource_.spec.defrag_during_move) return;
+  const auto begun = defrag_.begin(source, look_access(observer_));
+  if (begun) return;
+  const auto why = fmt::format("active defragmentation is not on at {}: {}", source, begun.error().message);
+  reporter_.event("DefragNotPossible", why);
+  if (status_.plan && std::ranges::count(status_.plan->notes, why) == 0) status_.plan->notes.push_back(why);
 }
 
 // A log that cannot be written stops nothing.
 void Controller::flush_log(bool last) {
   if (const auto written = log_.flush(BootClock::now(), last); !written)
     log_warning("the log of moves was not written: " + written.error().message);
+  if (const auto written = cold_.flush(BootClock::now(), last); !written)
+    log_warning("the cold keys were not noted: " + written.error().message);
+}
+
+// On the way back nothing is looked at again, and nothing deleted.
+std::function<void(std::stop_token)> Controller::cold_look(const BatchJob& job) {
+  if (status_.roll_back) return {};
+  return [this, pod = job.source.pod, slots = job.batch.slots, access = job.source.access](
+             std::stop_token stop) { cold_.look(pod, slots, access, gate_, std::move(stop)); };
+}
+
+void Controller::tell_cold_keys() {
+  const auto& cold = status_.cold_keys;
+  if (!cold || cold->cold + cold->expired == 0) return;
+  reporter_.event("ColdKeys",
+                  "of the slots that moved, " + cold_sentence(*cold, resource_.spec.cold_keys.idle_seconds));
 }
 
 // Intent before effect: the approved plan is on disk before the first batch starts, and gone once it is done.

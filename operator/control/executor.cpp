@@ -84,7 +84,7 @@ Executor::~Executor() {
   }  // the threads need the lock to end; they are joined here, after it
 }
 
-void Executor::start(BatchJob job) {
+void Executor::start(BatchJob job, std::function<void(std::stop_token)> first) {
   const std::scoped_lock lock(mutex_);
   const int index = job.batch.index;
   bool alone = true;
@@ -95,12 +95,13 @@ void Executor::start(BatchJob job) {
   run.batch = job.batch;
   run.alone = alone;
   run.progress = {job.batch.source, job.batch.target, index, 0, job.batch.slots.size(), 0, 0};
-  run.thread =
-      std::jthread([this, job = std::move(job), fields = LogFields::of_this_thread()](std::stop_token stop) {
-        const LogFields same(fields);
-        const LogFields pair("pair", fmt::format("{} -> {}", job.source.pod, job.target.pod));
-        work(job, stop);
-      });
+  run.thread = std::jthread([this, job = std::move(job), first = std::move(first),
+                             fields = LogFields::of_this_thread()](std::stop_token stop) {
+    const LogFields same(fields);
+    const LogFields pair("pair", fmt::format("{} -> {}", job.source.pod, job.target.pod));
+    if (first) first(stop);
+    work(job, stop);
+  });
 }
 
 void Executor::work(const BatchJob& job, std::stop_token stop) {

@@ -30,7 +30,8 @@ class Executor : public ProgressSink {
   Executor(Gate& gate, IntentLog& intents, Bell& bell) : gate_(gate), intents_(intents), bell_(bell) {}
   ~Executor() override;  // stops at the next safe point and waits
 
-  void start(BatchJob job);
+  // `first` is called in the batch's thread, before it.
+  void start(BatchJob job, std::function<void(std::stop_token)> first = {});
   void stop_all();
   std::vector<Batch> running() const;
   std::vector<FinishedBatch> take_finished();

@@ -2,8 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <set>
+
 #include "api/cluster_name.h"
 #include "api/conditions.h"
+#include "api/lifetime.h"
 #include "base/log.h"
 #include "control/observer.h"
 #include "control/rebalance_object.h"
@@ -26,6 +29,7 @@ bool is_trouble(State state) {
 
 KubeReporter::KubeReporter(KubeShow show, RedisRebalance resource, StatusDocument before, bool events_only)
     : show_(show), resource_(std::move(resource)), events_only_(events_only), document_(std::move(before)) {
+  if (document_.observed_generation != resource_.generation) document_.finished.clear();
   document_.observed_generation = resource_.generation;
   document_.cluster_name = cluster_name(resource_.spec.cluster);
   thread_ = std::jthread([this, fields = LogFields::of_this_thread()](const std::stop_token& stop) {
@@ -50,6 +54,14 @@ void KubeReporter::changed(bool urgent) {
   dirty_ = true;
   urgent_ = urgent_ || urgent;
   condition_.notify_all();
+}
+
+// An end is told with what follows from it, or does not.
+void KubeReporter::note_end() {
+  auto& status = document_.status;
+  if (!is_final(status.state)) return document_.finished.clear();
+  if (document_.finished.empty()) document_.finished = now_text();
+  if (const auto ignored = ttl_ignored(resource_); !ignored.empty()) status.message += "; " + ignored;
 }
 
 void KubeReporter::renew_conditions(const std::vector<Finding>* findings) {
@@ -84,6 +96,7 @@ void KubeReporter::status(const RebalanceStatus& status, const World& world, con
   const bool planned = status.plan && !status.plan->batches.empty() && !is_final(status.state);
   document_.plan_config_map = planned ? documents_name(resource_.name) : "";
   if (!status.execution_started.empty()) document_.initial_layout = documents_name(resource_.name);
+  note_end();
   document_.nodes = node_rows(world, status.plan, resource_.spec.headroom, peaks_);
   renew_conditions(&world.findings);
   show_figures(cluster);
@@ -143,9 +156,10 @@ void KubeReporter::raised(const std::vector<LimitRaise>& limits) {
 }
 
 void KubeReporter::event(const std::string& reason, const std::string& message) {
-  const bool warning = reason == "Failure" || reason == "ClaimLost" || reason == "PodRestarted" ||
-                       reason == "CannotResize" || reason == "LimitStays";
-  tell(warning, reason, message);
+  static const std::set<std::string> kWarnings{"Failure",         "ClaimLost",         "PodRestarted",
+                                               "TtlIgnored",      "DefragNotPossible", "DefragStaysOn",
+                                               "ColdKeysUnknown", "CannotResize",      "LimitStays"};
+  tell(kWarnings.contains(reason), reason, message);
 }
 
 void KubeReporter::summary(const Summary& summary) {
@@ -167,6 +181,7 @@ void KubeReporter::say(State state, std::string reason, std::string message) {
   status.state = state;
   status.reason = std::move(reason);
   status.message = std::move(message);
+  note_end();
   renew_conditions(nullptr);
   changed(urgent);
 }

@@ -58,9 +58,12 @@ class Leading {
         events_(client, "redis-rebalance", identity),
         objects_(client, options.name_spaces, options.own_name_space,
                  {[this](const std::string& key) { queue_.add(key); }, [this] { hold_changed(); }}),
-        reconciler_(std::make_unique<Reconciler>(
-            RunPlace{client, objects_, {statuses_, events_, health.metrics}, identity}, queue_,
-            options.most_clusters)) {}
+        reconciler_(std::make_unique<Reconciler>(RunPlace{client,
+                                                          objects_,
+                                                          {statuses_, events_, health.metrics},
+                                                          identity,
+                                                          options.allow_cold_key_deletion},
+                                                 queue_, options.most_clusters)) {}
   // Runs end at their next safe point, and what they said last is sent.
   ~Leading() {
     reconciler_.reset();

@@ -15,8 +15,9 @@ struct OperatorOptions {
   std::vector<std::string> name_spaces;    // to watch; empty: all
   std::string own_name_space = "default";  // of its lease and of the hold
   bool leader_elect = true;
-  int workers = 4;                        // reconcile at once
-  int most_clusters = 4;                  // move at once
+  int workers = 4;        // reconcile at once
+  int most_clusters = 4;  // move at once
+  bool allow_cold_key_deletion = false;
   std::string metrics_address = ":8080";  // empty: no server
   LeaseTimes lease_times;
 };

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "api/lifetime.h"
 #include "base/log.h"
 #include "codec/finalizers.h"
 #include "control/rebalance_object.h"
@@ -17,6 +18,12 @@ const Backoff kBetweenRuns{Millis(2'000), Millis(300'000), 2, 0.2};
 
 bool has_finalizer(const StoredRebalance& object) {
   return std::ranges::count(object.finalizers, kFinalizer) > 0;
+}
+
+// Until an object that has ended is to be deleted; nothing: never, or its end is not known yet.
+std::optional<Millis> time_left(const StoredRebalance& object) {
+  if (!object.resource) return std::nullopt;
+  return time_left(*object.resource, object.status.finished, std::chrono::system_clock::now());
 }
 
 }  // namespace
@@ -73,7 +80,8 @@ KnownObject Reconciler::known(const StoredRebalance* object, const Entry& entry)
            object->deleting,
            has_finalizer(*object),
            object->status.status.state,
-           object->status.observed_generation};
+           object->status.observed_generation,
+           time_left(*object) == Millis(0)};
   if (entry.run && !entry.run->active() && entry.run->object().uid == object->uid &&
       !entry.run->close_only() && entry.run->outcome().told && rests(entry.run->outcome().state)) {
     known.state = entry.run->outcome().state;
@@ -122,6 +130,7 @@ Status Reconciler::obey(const RunOrder& order, const std::string& key, const Sto
     case RunOrder::Verb::kStart: return start(key, object, false, stop);
     case RunOrder::Verb::kClose: return start(key, object, true, stop);
     case RunOrder::Verb::kRelease: return set_finalizer(object, false, stop);
+    case RunOrder::Verb::kDelete: return delete_finished(object, stop);
     case RunOrder::Verb::kHold: {
       constexpr Millis kLookAgain{10'000};
       queue_.add_after(key, kLookAgain);
@@ -130,7 +139,9 @@ Status Reconciler::obey(const RunOrder& order, const std::string& key, const Sto
           .say(State::kWaiting, order.reason, order.why);
       return {};
     }
-    default: return {};
+    default:
+      if (const auto left = time_left(object); left && *left > Millis(0)) queue_.add_after(key, *left);
+      return {};
   }
 }
 
@@ -171,6 +182,19 @@ Status Reconciler::set_finalizer(const StoredRebalance& object, bool there, std:
     return {};
   }
   if (answer.error().not_found()) return {};
+  return std::unexpected(answer.error().as_error());
+}
+
+// Only in the version that was judged: whoever has edited it meanwhile wants something of it.
+Status Reconciler::delete_finished(const StoredRebalance& object, std::stop_token stop) {
+  log_info("deleting the RedisRebalance: spec.ttlSecondsAfterFinished is over");
+  HttpRequest request;
+  request.method = "DELETE";
+  request.path = api_path(rebalance_resource(), object.name_space, object.name);
+  request.content_type = "application/json";
+  request.body = delete_options(object.uid, object.resource_version);
+  const auto answer = place_.client.call(request, stop);
+  if (answer || answer.error().not_found()) return {};
   return std::unexpected(answer.error().as_error());
 }
 

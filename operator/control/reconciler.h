@@ -41,6 +41,7 @@ class Reconciler {
   Status start(const std::string& key, const StoredRebalance& object, bool close_only, std::stop_token stop);
   void settle(const std::string& key, Entry& entry);
   Status set_finalizer(const StoredRebalance& object, bool there, std::stop_token stop);
+  Status delete_finished(const StoredRebalance& object, std::stop_token stop);
 
   RunPlace place_;
   WorkQueue& queue_;

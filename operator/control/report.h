@@ -56,7 +56,8 @@ struct Summary {
   double total_seconds = 0;
   std::vector<PodView> pods;
   std::vector<FailureRecord> failures;
-  int exit_code = 0;  // docs/cli.md
+  std::optional<ColdCount> cold_keys;  // of the slots that were about to move
+  int exit_code = 0;                   // docs/cli.md
 };
 
 // One batch that ended, whole or in part.

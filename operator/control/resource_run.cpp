@@ -107,10 +107,20 @@ Result<RunOutcome> ResourceRun::control(KubeReporter& reporter, const std::stop_
   TRY(journal, Journal::open(documents));
   TRY(limits, RaisedLimits::open(documents, place_.client));
   reporter.raised(limits->all());
+  Defrag defrag(documents);
+  // Notes that nobody can read are no reason to stop; ones that cannot be had now are.
+  if (const auto read = defrag.recall(); !read && read.error().code != ErrorCode::kInvalidInput)
+    return std::unexpected(read.error());
   const bool slots_open = !journal->intents().empty();
-  if (close_only_ && !slots_open && limits->to_put_back().empty())
+  if (close_only_ && !slots_open && limits->to_put_back().empty() && defrag.all_put_back())
     return RunOutcome{State::kWaiting, "Closed", true};
   TRY(pods, place_.objects.pods(resource));
+  if (close_only_ && !slots_open) {
+    const auto now = [&] { return pods; };
+    end_defrag(defrag, Observer(now, resource.spec.cluster, secrets_of(place_.client, resource.name_space)),
+               reporter);
+    if (limits->to_put_back().empty()) return RunOutcome{State::kWaiting, "Closed", defrag.all_put_back()};
+  }
   if (pods.empty()) return error(ErrorCode::kUnavailable, no_pods(resource));
   const auto secrets = secrets_of(place_.client, resource.name_space);
   TRY_OK(check_readable(resource.spec.cluster, secrets));
@@ -123,11 +133,13 @@ Result<RunOutcome> ResourceRun::control(KubeReporter& reporter, const std::stop_
   RunOptions options;
   options.observe = true;
   options.close_only = close_only_;
+  options.allow_cold_key_deletion = place_.allow_cold_key_deletion;
   options.execution_started = object_.status.status.execution_started;
   Controller controller(resource, Observer(latest_pods, resource.spec.cluster, secrets), documents,
                         std::move(journal), &lease, limits.get(), options, reporter, stop);
   RunOutcome outcome{State::kWaiting, "Closed"};
-  if (close_only_ && !slots_open) {
+  const bool closed = close_only_ && !slots_open;
+  if (closed) {
     controller.put_back_limits();
     show_raised(limits->all());
   } else {
@@ -135,7 +147,8 @@ Result<RunOutcome> ResourceRun::control(KubeReporter& reporter, const std::stop_
     outcome = {summary.state, summary.reason};
   }
   outcome.limits_raised = controller.nothing_open() && !limits->to_put_back().empty();
-  outcome.nothing_open = controller.nothing_open() && !outcome.limits_raised;
+  outcome.nothing_open =
+      controller.nothing_open() && !outcome.limits_raised && (!closed || defrag.all_put_back());
   return outcome;
 }
 

@@ -17,6 +17,7 @@ struct RunPlace {
   ClusterObjects& objects;
   KubeShow show;
   std::string identity;  // of this process, for leases
+  bool allow_cold_key_deletion = false;
 };
 
 struct RunOutcome {

@@ -4,9 +4,22 @@
 #include "control/controller.h"
 #include "control/plan_record.h"
 #include "journal/state_folder.h"
+#include "redis/defrag.h"
 
 namespace rebalance {
 namespace {
+
+// Of every primary that owns slots: which of them give some is not known yet.
+void add_defrag_findings(World& world, const ClusterState& cluster, const Observer& observer) {
+  for (const auto* node : cluster.primaries()) {
+    auto connection = Connection::open(observer.access(node->pod, kLookName));
+    if (!connection || node->slots.empty()) continue;  // one that cannot be reached is a finding already
+    const auto obstacle = defrag_obstacle(*connection);
+    if (!obstacle || !*obstacle) continue;
+    world.findings.push_back({Severity::kWarning, "DefragNotPossible", node->pod, (*obstacle)->message,
+                              "it moves all the same; spec.activeDefrag: Never asks for nothing"});
+  }
+}
 
 SecretReader reader(ObjectStore& store, const std::string& name_space) {
   return [&store, name_space](const std::string& name) -> Result<std::map<std::string, std::string>> {
@@ -80,6 +93,7 @@ Result<Survey> survey(ObjectStore& store) {
   survey.cluster = observer.look();
   const SlotSizes sizes = observer.measure(survey.cluster);
   survey.world = make_world(survey.cluster, objects.pods, sizes);
+  if (objects.resource.spec.defrag_during_move) add_defrag_findings(survey.world, survey.cluster, observer);
   return survey;
 }
 

@@ -12,12 +12,13 @@
 namespace rebalance {
 
 struct RunOptions {
-  std::string plan_hash;          // --plan-hash: approves this plan
-  std::string state_folder;       // --state
-  bool observe = false;           // --observe: stay for spec.observeSeconds after verification
-  std::string execution_started;  // RFC 3339, by an earlier process; empty: not yet
-  bool close_only = false;        // finish what is open in the journal, start nothing
-  int wait_seconds = 30;          // for another executor's claim, before giving up
+  std::string plan_hash;                 // --plan-hash: approves this plan
+  std::string state_folder;              // --state
+  bool observe = false;                  // --observe: stay for spec.observeSeconds after verification
+  std::string execution_started;         // RFC 3339, by an earlier process; empty: not yet
+  bool close_only = false;               // finish what is open in the journal, start nothing
+  bool allow_cold_key_deletion = false;  // of this installation
+  int wait_seconds = 30;                 // for another executor's claim, before giving up
 };
 
 // Exit codes, as docs/cli.md lists them.

@@ -15,9 +15,12 @@ RunOrder stop(const LocalRun& run, std::string reason, std::string why) {
   return run.stopping ? RunOrder{} : RunOrder{Verb::kStop, std::move(reason), std::move(why)};
 }
 
-// An end needs no finalizer once nothing is open. What an earlier process left is looked at first.
+// An end needs no finalizer once nothing is open, and without one it may go when its time is over. What an
+// earlier process left is looked at first.
 RunOrder rest(const KnownObject& object, const LocalRun& run) {
-  if (!object.finalizer || run.backing_off) return {};
+  if (run.backing_off) return {};
+  if (!object.finalizer)
+    return object.expired && is_final(object.state) ? RunOrder{Verb::kDelete, {}, {}} : RunOrder{};
   const bool ours = run.uid == object.uid;
   if (ours && run.nothing_open) return {Verb::kRelease, {}, {}};
   // Memory may let a raised limit go back much later: that is looked at again as long as it takes.

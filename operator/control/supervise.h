@@ -19,6 +19,7 @@ struct KnownObject {
   // From the status: what an earlier run came to, and for which generation.
   State state = State::kPlanning;
   std::int64_t observed_generation = 0;
+  bool expired = false;  // its time to live after its end is over
 };
 
 // The run of that name in this process.
@@ -42,6 +43,7 @@ struct RunOrder {
     kClose,    // a run that only closes what is open
     kHold,     // it must not run now: say so in the status
     kRelease,  // the finalizer: nothing is open, or nothing more can be done
+    kDelete,   // the object: spec.ttlSecondsAfterFinished
     kForget,   // nothing is left to do for this name
   };
   Verb verb = Verb::kNothing;

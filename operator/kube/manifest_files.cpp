@@ -166,7 +166,7 @@ Result<Objects> ManifestFiles::load(Pods wanted) {
   TRY(decoded, decode_rebalance(*rebalances.front().first, rebalances.front().second));
   const bool needed = wanted == Pods::kNeeded;
   TRY(pods, select(all, decoded.object.spec.cluster, decoded.object.name_space, needed));
-  return Objects{std::move(decoded.object), std::move(pods), std::move(decoded.not_there_yet)};
+  return Objects{std::move(decoded.object), std::move(pods)};
 }
 
 Result<std::vector<PodState>> ManifestFiles::load_pods(const ClusterSpec& cluster,

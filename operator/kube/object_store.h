@@ -13,8 +13,7 @@ namespace rebalance {
 
 struct Objects {
   RedisRebalance resource;
-  std::vector<PodState> pods;              // those that the selector matches, sorted by name; never empty
-  std::vector<std::string> not_there_yet;  // defaults that this version does not have, for the plan
+  std::vector<PodState> pods;  // those that the selector matches, sorted by name; never empty
 };
 
 // Implementations are thread-safe.

@@ -102,7 +102,7 @@ struct Plan {
   std::int64_t keys = 0;
   double skew_before = 0, skew_after = 0;  // max/mean over primaries of the goal's metric (weighted)
   std::optional<Refusal> refusal;          // then batches are empty
-  std::vector<std::string> notes;          // what a person should know: skipped slots, defaults not there yet
+  std::vector<std::string> notes;  // what a person should know: skipped slots, fields that are ignored
   bool nothing_to_do() const { return !refusal && batches.empty(); }
   Engine engine_of(const Batch& batch) const;  // of its pair; KeyByKey where the plan names none
 };

@@ -61,8 +61,9 @@ struct Scene {
   std::optional<Error> repair_error;  // of the last RepairOpen
   bool repaired = false;              // a RepairOpen ended since the last decision
   bool stop_asked = false;
-  bool close_asked = false;    // the resource is going away: finish what is open, start nothing
-  bool observe_asked = false;  // stay in Observing for spec.observeSeconds
+  bool close_asked = false;            // the resource is going away: finish what is open, start nothing
+  bool observe_asked = false;          // stay in Observing for spec.observeSeconds
+  bool cold_deletion_allowed = false;  // by the installation
   Instant now;
   std::chrono::sys_seconds wall;  // now by the clock on the wall, for windows
   std::string wall_time;          // the same as RFC 3339, for people

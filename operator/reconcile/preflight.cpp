@@ -6,6 +6,7 @@
 #include <map>
 #include <set>
 
+#include "model/cold_keys.h"
 #include "plan/hot_slots.h"
 
 namespace rebalance {
@@ -111,11 +112,33 @@ std::vector<Finding> hot_findings(const Plan& plan, const World& world, const Ho
   return findings;
 }
 
+// Where nothing will be known of cold keys.
+std::vector<Finding> idle_findings(const Plan& plan, const World& world, const ColdKeysSpec& spec) {
+  std::vector<Finding> findings;
+  const auto add = [&](const PodName& pod, std::string evidence, std::string remedy) {
+    findings.push_back({Severity::kWarning, "IdleTimeUnknown", pod, std::move(evidence), std::move(remedy)});
+  };
+  if (!plan.batches.empty() && spec.idle_seconds > kLongestIdleSeconds)
+    add("", fmt::format("servers count idle time up to {} s only", kLongestIdleSeconds),
+        "set coldKeys.idleSeconds below that");
+  std::set<NodeId> sources;
+  for (const auto& batch : plan.batches) sources.insert(batch.source);
+  for (const auto& id : sources) {
+    const WorldNode* node = world.find(id);
+    if (node == nullptr || !node->maxmemory_policy.ends_with("lfu")) continue;
+    add(node->pod,
+        fmt::format("maxmemory-policy {} counts how often keys are used, not when", node->maxmemory_policy),
+        "nothing is known of its cold keys, and none is deleted");
+  }
+  return findings;
+}
+
 }  // namespace
 
 std::vector<Finding> preflight(const Plan& plan, const World& world, const RebalanceSpec& spec) {
   auto findings = pair_findings(plan, world);
   std::ranges::move(hot_findings(plan, world, spec.hot_slots), std::back_inserter(findings));
+  std::ranges::move(idle_findings(plan, world, spec.cold_keys), std::back_inserter(findings));
   for (const auto& id : touched(plan)) {
     const WorldNode* node = world.find(id);
     if (node == nullptr) continue;  // a missing node is a finding of the cluster already

@@ -11,7 +11,8 @@
 namespace rebalance {
 
 // Replicas of every source and target as safety.replicas, minReplicas and maxReplicaLagBytes ask; pods that
-// are being deleted or replaced; targets that cannot read what the source's DUMP writes; hot slots that move.
+// are being deleted or replaced; targets that cannot read what the source's DUMP writes; hot slots that move;
+// sources that keep no idle time.
 // Require makes a blocker of what Prefer makes a warning.
 std::vector<Finding> preflight(const Plan& plan, const World& world, const RebalanceSpec& spec);
 

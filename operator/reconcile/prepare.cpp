@@ -22,6 +22,15 @@ std::optional<Decision> repair_first(Step& step) {
   return step.act(RepairOpen{true}, "Repairing", "repairing every open or odd slot");
 }
 
+// Keys are deleted only where both say so: the spec, and whoever runs this program.
+std::optional<Decision> refuse_deletion(Step& step) {
+  if (!step.spec.cold_keys.remove || step.scene.cold_deletion_allowed) return std::nullopt;
+  return step.enter(State::kRefused, "DeletionNotAllowed",
+                    "spec.coldKeys.action is Delete, which this installation does not allow: start the "
+                    "program with --allow-cold-key-deletion (value coldKeys.allowDeletion of the chart), or "
+                    "use Report");
+}
+
 // The first in full, a few more by name.
 std::optional<Decision> refuse_unsafe(Step& step, const std::vector<Finding>& findings) {
   const Finding* blocker = first_blocker(findings);
@@ -301,6 +310,7 @@ Decision prepare(Step step) {
   const bool sleeps = step.status().state == State::kWaiting && step.status().reason == kWaitsForWindow;
   if (auto waiting = sleeps ? keep_to_windows(step) : std::nullopt) return *std::move(waiting);
   if (auto repairing = repair_first(step)) return *std::move(repairing);
+  if (auto refused = refuse_deletion(step)) return *std::move(refused);
   if (auto waiting = wait_for_other(step)) return *std::move(waiting);
   if (auto settling = let_gossip_settle(step)) return *std::move(settling);
   if (auto refused = refuse_unsafe(step, step.scene.world.findings)) return *std::move(refused);

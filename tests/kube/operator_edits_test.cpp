@@ -36,15 +36,15 @@ class OperatorEdits : public OperatorTest {
 
 TEST_F(OperatorEdits, ASpecThatOurRulesRefuseStopsWhatMovesAndClosesIt) {
   const auto running = start_moving();
-  api_.merge(path(), R"({"spec": {"activeDefrag": "DuringMove"}})");
+  api_.merge(path(), R"({"spec": {"coldKeys": {"action": "Delete"}}})");
   EXPECT_TRUE(reaches("Refused")) << told() << running->said();
-  EXPECT_THAT(told(), HasSubstr("activeDefrag"));
+  EXPECT_THAT(told(), HasSubstr("coldKeys"));
   EXPECT_TRUE(stands_still()) << told() << running->said();
   const auto moved = cluster_.slots_of(3);
   EXPECT_GT(moved, 0);
   EXPECT_LT(moved, 3000) << "it went on";
 
-  api_.merge(path(), R"({"spec": {"activeDefrag": "Never", "batch": {"maxBytesPerSecond": null}}})");
+  api_.merge(path(), R"({"spec": {"coldKeys": {"action": "Report"}, "batch": {"maxBytesPerSecond": null}}})");
   EXPECT_TRUE(reaches("Succeeded")) << told() << running->said();
   expect_nothing_lost(writer_);
   expect_clean(cluster_);

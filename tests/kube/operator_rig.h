@@ -20,8 +20,9 @@ enum class Rights { kAll, kNone };  // of the operator's account, in the namespa
 class OperatorTest : public testing::Test {
  protected:
   explicit OperatorTest(const rig::ClusterOptions& options = {.primaries = 3, .empty_primaries = 1},
-                        std::int64_t keys = 20'000, Rights rights = Rights::kAll)
-      : cluster_(rig::version_named("r70"), options) {
+                        std::int64_t keys = 20'000, Rights rights = Rights::kAll,
+                        const rig::ServerVersion& version = rig::version_named("r70"))
+      : cluster_(version, options) {
     rig::fill(cluster_.seed(), {.keys = keys});
     rig::write_pods(api_, space_, cluster_);
     if (rights == Rights::kAll) bind_administrator();

@@ -42,6 +42,7 @@ const std::vector<Right>& all_rights() {
       {false, kGroup, "redisrebalances", "list", Told::kReadyz},
       {false, kGroup, "redisrebalances", "watch", Told::kLog},
       {false, kGroup, "redisrebalances", "patch", Told::kStatus},
+      {false, kGroup, "redisrebalances", "delete", Told::kLog},
       {false, kGroup, "redisrebalances/status", "get", Told::kLog},
       {false, kGroup, "redisrebalances/status", "patch", Told::kLog},
       {false, kGroup, "redisrebalances/status", "update", Told::kNotNeeded},
@@ -207,7 +208,9 @@ TEST_P(OperatorWithoutAny, LongSaysWhichRightIsMissingAndGoesOnWhenItIsGiven) { 
 void OperatorWithout::tells_and_goes_on() {
   const auto running = start({"--leader-elect"});
   const bool renews = GetParam().resource == "leases" && GetParam().verb == "update";  // each 2 s
-  apply_named("rebalance", move_of("0-20", "redis-1"), kAtOnce,
+  const bool deletes = GetParam().resource == "redisrebalances" && GetParam().verb == "delete";
+  apply_named("rebalance", move_of("0-20", "redis-1"),
+              kAtOnce + std::string(deletes ? "ttlSecondsAfterFinished: 0\n" : ""),
               renews ? "observeSeconds: 4\n" : "observeSeconds: 0\n");
   if (GetParam().told == Told::kNotNeeded) {
     EXPECT_TRUE(reaches("Succeeded")) << told() << running->said();
@@ -222,7 +225,8 @@ void OperatorWithout::tells_and_goes_on() {
     EXPECT_FALSE(any_slot_open(cluster_));
   }
   set_missing(false);
-  EXPECT_TRUE(reaches("Succeeded")) << told() << running->said();
+  EXPECT_TRUE(deletes ? rig::wait_until([&] { return !api_.exists(path()); }, kWork) : reaches("Succeeded"))
+      << told() << running->said();
   EXPECT_EQ(cluster_.slots_of(1), rig::kSlots / 2 + 21);
   EXPECT_TRUE(running->process().running());
   expect_clean(cluster_);

@@ -157,9 +157,24 @@ TEST_F(Operator, TwoObjectsOfOneClusterWorkOneAfterTheOther) {
 
 TEST_F(Operator, ASpecThatIsRefusedByOurRulesSaysSoInTheStatus) {
   const auto running = start();
-  apply("type: Balance", "activeDefrag: DuringMove\n");
+  apply("type: Balance", "coldKeys: {action: Delete}\n");
   ASSERT_TRUE(reaches("Refused", kSoon)) << told() << running->said();
-  EXPECT_THAT(told(), HasSubstr("activeDefrag"));
+  EXPECT_THAT(told(), HasSubstr("coldKeys"));
+}
+
+// All keys are that old by then; the sizes of slots show what is left.
+TEST_F(Operator, ColdKeysAreDeletedWhereTheInstallationAllowsItAndCounted) {
+  const auto before = rig::digest(cluster_.seed()).keys.size();
+  const auto running = start({"--allow-cold-key-deletion"});
+  std::this_thread::sleep_for(rig::Milliseconds(2500));
+  apply(move_of("0-99", "redis-3"), "coldKeys: {action: Delete, idleSeconds: 1}\n");
+  ASSERT_TRUE(reaches("Succeeded")) << told() << running->said();
+  const auto deleted = std::stoull(api_.field(path(), "/status/coldKeys/deleted").value_or("0"));
+  EXPECT_GT(deleted, 50U) << told();
+  EXPECT_EQ(rig::digest(cluster_.seed()).keys.size(), before - deleted);
+  EXPECT_EQ(cluster_.keys_of(3), 0);
+  EXPECT_THAT(api_.get(rig::core_path(space_, "configmaps", "rebalance-rebalance")),
+              HasSubstr("cold-keys.json"));
 }
 
 TEST_F(Operator, OfTwoOperatorsOneLeadsAndAfterItsEndTheOtherGoesOn) {

@@ -55,6 +55,10 @@ ServerVersion version_named(const std::string& name) {
   return version;
 }
 
+std::optional<ServerVersion> defragmenting_version() {
+  return is_there("r82") ? std::optional(version_named("r82")) : std::nullopt;
+}
+
 std::vector<ServerVersion> installed_versions() {
   const std::string wanted = environment("RIG_SERVERS");
   std::istringstream names(wanted.empty() ? "r60 r62 r70 r80 r86 v81 v91" : wanted);

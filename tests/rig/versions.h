@@ -2,13 +2,14 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
 namespace rig {
 
 struct ServerVersion {
-  std::string name;     // r60 r62 r70 r80 r86 v81 v91
+  std::string name;     // r60 r62 r70 r80 r82 r86 v81 v91
   std::string product;  // "Redis" or "Valkey"
   int major = 0;
   int minor = 0;
@@ -23,9 +24,13 @@ struct ServerVersion {
   bool copies_live() const;  // what plan/engine_choice.cpp names as proven
 };
 
-// All that are there, oldest first, or those that RIG_SERVERS names ("r70 r86"). Never empty: throws instead.
+// All that are there but r82, oldest first, or those that RIG_SERVERS names ("r70 r86"). Never empty: throws
+// instead.
 std::vector<ServerVersion> installed_versions();
 ServerVersion version_named(const std::string& name);
+// Redis 8.2 with the jemalloc of its own sources, where it could be had: the only one that can defragment
+// itself.
+std::optional<ServerVersion> defragmenting_version();
 
 // For INSTANTIATE_TEST_SUITE_P, together with testing::ValuesIn(installed_versions()).
 template <typename ParamInfo>

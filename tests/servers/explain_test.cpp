@@ -1,4 +1,5 @@
 // explain, and the page of a plan, as a person types them: on a real cluster, and on what was kept of it.
+#include <nlohmann/json.hpp>
 #include <regex>
 
 #include "servers/cli_rig.h"
@@ -84,6 +85,24 @@ TEST_F(ExplainCommand, WhatStandsInTheWayIsNamedAndNoPlanIsShown) {
   EXPECT_THAT(done.out, HasSubstr("Refused (OpenSlots): "));
   EXPECT_THAT(done.out, testing::Not(HasSubstr("receives")));
   EXPECT_THAT(done.out, HasSubstr("\nIt uses "));
+}
+
+TEST_F(ExplainCommand, AsJsonItIsOneDocumentOfTheSameFacts) {
+  keep_world();
+  const auto text = explain({"--from", world}), same = explain({"--from", world, "-o", "json"});
+  EXPECT_EQ(same.exit_code, text.exit_code) << same.err;
+  const auto document = nlohmann::json::parse(same.out);
+  ASSERT_EQ(document["pods"].size(), 4U);
+  for (const auto& pod : document["pods"]) {
+    EXPECT_THAT(text.out, HasSubstr("  " + pod["why"].get<std::string>() + "\n"));
+    EXPECT_THAT(text.out, HasSubstr("    " + pod["memory"].get<std::string>() + "\n"));
+    EXPECT_EQ(pod["limitBytes"], 256 << 20);
+  }
+  EXPECT_THAT(text.out, HasSubstr("plan " + document["plan"]["hash"].get<std::string>() + " moves "));
+  EXPECT_THAT(explain({"--from", world, "-o", "yaml"}).out, HasSubstr("\nexitCode: 0\n"));
+  const auto unknown = explain({"-o", "json", "--pod", "redis-9"});
+  EXPECT_EQ(unknown.exit_code, 2);
+  EXPECT_EQ(unknown.out, "");
 }
 
 TEST_F(ExplainCommand, AnUnknownPodIsInvalidInput) {

@@ -49,7 +49,7 @@ RedisRebalance names. */}}
 {{- define "operator.rules" -}}
 - apiGroups: [redisrebalance.io]
   resources: [redisrebalances]
-  verbs: [get, list, watch, patch]   # patch: its finalizer, while something is open
+  verbs: [get, list, watch, patch, delete]   # patch: its finalizer; delete: ttlSecondsAfterFinished
 - apiGroups: [redisrebalance.io]
   resources: [redisrebalances/status]
   verbs: [get, patch, update]

@@ -4,7 +4,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
+#include <sstream>
 
 namespace rebalance {
 namespace {
@@ -65,12 +67,38 @@ Result<Explained> explained(const json& object, const std::optional<Plan>& plan)
   return explained_by(object, stored, plan);
 }
 
+void collect(const json& value, std::vector<std::string>& texts) {
+  if (value.is_string() && !value.get<std::string>().empty()) texts.push_back(value);
+  if (!value.is_structured()) return;
+  for (const auto& member : value) collect(member, texts);
+}
+
+// Each line of the text says what the document of the same facts holds.
+void expect_same_as_json(const Explained& facts, const Question& question, const std::string& text) {
+  const auto document = json::parse(explain_json(facts, question).value());
+  EXPECT_EQ(document["exitCode"], explained_code(facts.status));
+  std::vector<std::string> texts{"Pods", "Engine of each pair", "Each of these would be enough:"};
+  collect(document, texts);
+  if (facts.status.message.empty()) texts.emplace_back("): ");
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) {
+    const auto says = [&](const std::string& each) { return line.ends_with(each); };
+    EXPECT_TRUE(line.empty() || std::ranges::any_of(texts, says)) << line << "\n" << document.dump(2);
+  }
+}
+
+std::string text_of(const Explained& facts, const Question& question = {}) {
+  const auto text = explain_text(facts, question).value();
+  expect_same_as_json(facts, question, text);
+  return text;
+}
+
 std::string told(const json& object, const Question& question = {},
                  const std::optional<Plan>& plan = kept()) {
   const auto facts = explained(object, plan);
   if (!facts) return facts.error().message;
-  const auto text = explain_text(*facts, question);
-  return text ? *text : text.error().message;
+  if (const auto text = explain_text(*facts, question); !text) return text.error().message;
+  return text_of(*facts, question);
 }
 
 const json kWaits = object_in("Waiting", "Window", "outside spec.windows until 02:00");
@@ -124,6 +152,7 @@ TEST(ExplainText, OfAnUnknownPodItNamesThoseThatAreThere) {
   EXPECT_EQ(text.error().code, ErrorCode::kInvalidInput);
   EXPECT_EQ(text.error().message,
             "pod redis-7 is not part of the cluster; its pods are redis-0 and redis-1.");
+  EXPECT_EQ(explain_json(facts, {.pod = "redis-7"}).error().message, text.error().message);
 }
 
 TEST(ExplainText, AnObjectThatIsBeingPlannedHasNothingToSayOfPodsYet) {
@@ -144,15 +173,35 @@ TEST(ExplainText, OfFilesItSaysWhatItWouldBeginWithOrWhatStandsInTheWay) {
       .status = {.state = State::kCanary, .reason = "Moving", .message = "moving the first 5 slots"}};
   facts.foreseen = true;
   facts.plan = kept();
-  EXPECT_THAT(explain_text(facts, {}).value(),
+  EXPECT_THAT(text_of(facts),
               testing::StartsWith(
                   "Nothing stands in the way: plan 41d8c3a0b2e67f95 moves 0 slots and 0 in 1 batches; "
                   "it begins with moving the first 5 slots\n"));
   facts.status = {.state = State::kRefused, .reason = "OpenSlots", .message = "slots 7; repair"};
   facts.findings = {{Severity::kBlocker, "OpenSlots", "redis-0", "slots 7", "repair"}};
   EXPECT_THAT(
-      explain_text(facts, {}).value(),
+      text_of(facts),
       testing::StartsWith("Refused (OpenSlots): slots 7; repair\nOpenSlots: redis-0: slots 7; repair\n"));
+}
+
+TEST(ExplainText, AsJsonItIsOneDocumentWithFiguresInBytes) {
+  const auto facts = explained(kWaits, kept()).value();
+  const auto whole = json::parse(explain_json(facts, {}).value());
+  EXPECT_EQ(whole["state"], "Waiting");
+  EXPECT_EQ(whole["reason"], "Window");
+  EXPECT_EQ(whole["exitCode"], 3);
+  EXPECT_EQ(whole["foreseen"], false);
+  EXPECT_EQ(whole["plan"]["hash"], "41d8c3a0b2e67f95");
+  EXPECT_EQ(whole["plan"]["batches"], 1);
+  EXPECT_EQ(whole["plan"]["refusal"], nullptr);
+  EXPECT_EQ(whole["pods"][0]["pod"], "redis-0");
+  EXPECT_EQ(whole["pods"][0]["limitBytes"], 100 * kMiB);
+  EXPECT_EQ(whole["pods"][0]["peakBytes"], 72 * kMiB);
+  EXPECT_EQ(whole["engines"][0]["target"], "redis-1");
+  const auto slot = json::parse(explain_json(facts, {.slot = 12}).value());
+  EXPECT_EQ(slot["slot"], 12);
+  EXPECT_EQ(slot["answer"][0], "Slot 12 goes from redis-0 to redis-1 in batch 1 of 1.");
+  EXPECT_FALSE(slot.contains("pods"));
 }
 
 TEST(ExplainText, EndsAsRunWouldInThatStateAndWithZeroWhileItGoesOn) {

@@ -43,6 +43,7 @@ TEST(Options, OutputsAreNamed) {
   EXPECT_EQ(parse({"plan", "-f", "x", "-o", "json"}).options->output, Output::kJson);
   EXPECT_EQ(parse({"check", "-f", "x", "-o", "yaml"}).options->output, Output::kYaml);
   EXPECT_EQ(parse({"run", "-f", "x", "-o", "text"}).options->output, Output::kText);
+  EXPECT_EQ(parse({"explain", "balance", "--output", "json"}).options->output, Output::kJson);
 }
 
 TEST(Options, ControlsNameOneResource) {

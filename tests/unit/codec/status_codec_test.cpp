@@ -50,6 +50,7 @@ StatusDocument moving() {
   document.plan_config_map = "add-shard-4-plan";
   document.next_try = "2026-01-01T00:00:02Z";
   document.progress = ProgressFigures{10, 30, 10, 30, 10 * kMiB, 30 * kMiB, 1e6, 200.4, 1, kTime};
+  document.status.cold_keys = ColdCount{100, 90, 3, 12, kMiB, 11};
   document.nodes = {row_of(0, "redis-0"), row_of(1, "redis-1")};
   document.nodes[0].gives = document.nodes[1].receives = true;
   document.nodes[1].projected = 750 * kMiB;
@@ -76,6 +77,12 @@ TEST(StatusCodec, ShowsWhatPeopleLookFor) {
   EXPECT_EQ(status["moved"], "10.0Mi");
   EXPECT_EQ(status["peakPercent"], 68);
   EXPECT_EQ(status["progress"]["percent"], 33);
+  EXPECT_EQ(status["coldKeys"], json({{"keys", 100},
+                                      {"lookedAt", 90},
+                                      {"expired", 3},
+                                      {"cold", 12},
+                                      {"bytes", "1.0Mi"},
+                                      {"deleted", 11}}));
   EXPECT_EQ(status["progress"]["eta"], "3m20s");
   EXPECT_EQ(status["plan"]["skewBeforePercent"], 143);
   EXPECT_EQ(status["nodes"][1]["projected"], "750.0Mi");

@@ -88,6 +88,17 @@ TEST(StoredRebalance, KeepsWhatTheLoopAsksFor) {
   EXPECT_EQ(stored.resource->name_space, "shop");
 }
 
+TEST(StoredRebalance, TellsWhoWouldMakeItAgainAndWhenItEnded) {
+  std::string text = rebalance(R"({"cluster": {"podSelector": {"matchLabels": {"app": "redis"}}}})",
+                               R"({"state": "Succeeded", "finished": "2026-01-01T00:00:00Z"})");
+  text.insert(text.find("\"name\": \"add\""),
+              R"("annotations": {"long": "0123456789", "argocd.argoproj.io/tracking-id": "shop:x"}, )");
+  const auto stored = decode_stored_rebalance(text).value();
+  ASSERT_TRUE(stored.resource) << stored.invalid;
+  EXPECT_EQ(stored.resource->git_owner, "Argo CD (argocd.argoproj.io/tracking-id: shop:x)");
+  EXPECT_EQ(stored.status.finished, "2026-01-01T00:00:00Z");
+}
+
 TEST(StoredRebalance, ASpecThatCannotBeUsedIsKeptWithTheReason) {
   const auto stored = decode_stored_rebalance(rebalance(R"({"cluster": {}})")).value();
   EXPECT_FALSE(stored.resource);
@@ -96,13 +107,8 @@ TEST(StoredRebalance, ASpecThatCannotBeUsedIsKeptWithTheReason) {
 
 TEST(StoredRebalance, DefaultsThatTheServerFilledInAreNotAskedFor) {
   const auto stored = decode_stored_rebalance(rebalance(
-      R"({"cluster": {"podSelector": {"matchLabels": {"app": "redis"}}}, "coldKeys": {"action": "Report",
-          "idleSeconds": 2592000, "listNames": "Never"}})"));
+      R"({"cluster": {"podSelector": {"matchLabels": {"app": "redis"}}}, "headroom": {"onShortage": "Refuse"}})"));
   EXPECT_TRUE(stored.value().resource) << stored.value().invalid;
-  const auto asked = decode_stored_rebalance(rebalance(
-      R"({"cluster": {"podSelector": {"matchLabels": {"app": "redis"}}}, "coldKeys": {"action": "Report",
-          "idleSeconds": 3600, "listNames": "Never"}})"));
-  EXPECT_THAT(asked.value().invalid, HasSubstr("coldKeys"));
 }
 
 TEST(StoredRebalance, WhatOthersManageAndTheStatusSayNothingOfTheSpec) {

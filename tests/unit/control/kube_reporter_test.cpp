@@ -43,6 +43,36 @@ TEST_F(KubeReporterTest, WritesAChangeOfStateAtOnceAndTheSameNotAgain) {
   EXPECT_EQ(server->count("PATCH"), 1);
 }
 
+TEST_F(KubeReporterTest, AnEndHasItsTimeUntilAnotherSpecBeginsAnew) {
+  StatusDocument before;
+  before.observed_generation = resource.generation;
+  before.finished = "2026-01-01T00:00:00Z";
+  {
+    KubeReporter reporter({statuses, events, metrics}, resource, before);
+    reporter.say(State::kFailed, "PodRestarted", "redis-1 restarted");
+    ASSERT_TRUE(reporter.finish());
+    EXPECT_EQ(written()["finished"], before.finished) << "told again, it is the same end";
+  }
+  resource.generation++;
+  KubeReporter reporter({statuses, events, metrics}, resource, before);
+  reporter.say(State::kFailed, "PodRestarted", "redis-1 restarted");
+  ASSERT_TRUE(reporter.finish());
+  EXPECT_NE(written()["finished"], before.finished);
+  EXPECT_TRUE(parse_rfc3339(written()["finished"].get<std::string>()));
+}
+
+TEST_F(KubeReporterTest, AnEndThatStaysAgainstTheSpecSaysWhy) {
+  resource.spec.ttl_seconds_after_finished = 60;
+  resource.git_owner = "Flux (kustomize.toolkit.fluxcd.io/name: apps)";
+  KubeReporter reporter({statuses, events, metrics}, resource, {});
+  reporter.say(State::kFailed, "PodRestarted", "redis-1 restarted");
+  ASSERT_TRUE(reporter.finish());
+  EXPECT_EQ(written()["conditions"][0]["message"],
+            "redis-1 restarted; spec.ttlSecondsAfterFinished is ignored: Flux "
+            "(kustomize.toolkit.fluxcd.io/name: apps) owns this object and would make it again; leave the "
+            "field out, or delete it where Flux has it from");
+}
+
 TEST_F(KubeReporterTest, ALastWordThatCannotBeWrittenIsTriedOnceASecondUntilItCan) {
   server->down(true);
   KubeReporter reporter({statuses, events, metrics}, resource, {});

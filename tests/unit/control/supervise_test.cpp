@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "reconcile/decide.h"
+
 namespace rebalance {
 namespace {
 
@@ -88,6 +90,38 @@ TEST(Supervise, AnEndGivesTheFinalizerBackOnceNothingIsOpen) {
   EXPECT_EQ(done.ended(false).verb(), Verb::kClose);
   done.run.closings = 3;
   EXPECT_EQ(done.verb(), Verb::kNothing);
+}
+
+TEST(Supervise, AnEndIsDeletedWhenItsTimeIsOverAndNothingOfItIsOpen) {
+  for (const State state : {State::kSucceeded, State::kRolledBack, State::kRefused, State::kPlanStale,
+                            State::kFailed, State::kCancelled}) {
+    Situation done;
+    done.object.state = state;
+    done.object.observed_generation = 3;
+    done.object.expired = true;
+    EXPECT_EQ(done.verb(), Verb::kClose) << "its finalizer is there: " << state_name(state);
+    EXPECT_EQ(done.ended().verb(), Verb::kRelease) << state_name(state);
+    done.object.finalizer = false;
+    EXPECT_EQ(done.verb(), Verb::kDelete) << state_name(state);
+    done.object.expired = false;
+    EXPECT_EQ(done.verb(), Verb::kNothing) << state_name(state);
+  }
+}
+
+TEST(Supervise, WhatIsNoEndOrRunsAgainIsNeverDeleted) {
+  for (const State state : kAllStates) {
+    Situation other;
+    other.object.finalizer = false;
+    other.object.state = state;
+    other.object.observed_generation = 3;
+    other.object.expired = true;
+    EXPECT_EQ(other.verb() == Verb::kDelete, is_final(state)) << state_name(state);
+    other.object.observed_generation = 2;
+    const bool latched = state == State::kCancelled || state == State::kRolledBack;
+    EXPECT_EQ(other.verb(), latched ? Verb::kDelete : Verb::kStart) << state_name(state);
+    other.object.observed_generation = 3;
+    EXPECT_EQ(other.running().verb(), Verb::kNothing) << state_name(state);
+  }
 }
 
 TEST(Supervise, ARunThatAnotherProcessLeftInTheMiddleGoesOn) {

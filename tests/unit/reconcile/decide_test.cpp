@@ -486,5 +486,17 @@ TEST(Decide, AGrowthAboveTheEstimateHalvesWhatFollows) {
   EXPECT_LE(std::get<StartBatch>(drive.last.actions.front()).batch.bytes, 2 * kMiB + kSlotBytes);
 }
 
+TEST(Decide, KeysAreDeletedOnlyWhereTheInstallationAllowsIt) {
+  Drive drive;
+  drive.resource.spec.cold_keys.remove = true;
+  EXPECT_EQ(drive.until_final(), State::kRefused);
+  EXPECT_EQ(drive.status.reason, "DeletionNotAllowed");
+  EXPECT_EQ(drive.scene.world.nodes[2].slots.size(), 0);
+  Drive allowed;
+  allowed.resource.spec.cold_keys.remove = true;
+  allowed.scene.cold_deletion_allowed = true;
+  EXPECT_EQ(allowed.until_final(), State::kSucceeded);
+}
+
 }  // namespace
 }  // namespace rebalance

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "model/cold_keys.h"
+
 namespace rebalance {
 namespace {
 
@@ -83,6 +85,26 @@ TEST(Preflight, ASlotThatIsMuchOfItsNodeIsAWarningWhereItMoves) {
   EXPECT_TRUE(preflight(plan, world, spec).empty());
   spec.hot_slots = {.share_percent = 28};
   EXPECT_TRUE(preflight(plan, world, spec).empty()) << "27.8 %";
+}
+
+TEST(Preflight, ASourceThatKeepsNoIdleTimeIsAWarning) {
+  World world;
+  world.nodes = {WorldNode{.id = "a", .pod = "redis-0", .maxmemory_policy = "volatile-lfu"},
+                 WorldNode{.id = "b", .pod = "redis-1", .maxmemory_policy = "allkeys-lfu"}};
+  Plan plan;
+  plan.batches = {Batch{.source = "a", .target = "b"}, Batch{.source = "a", .target = "b"}};
+  const auto findings = preflight(plan, world, alone());
+  ASSERT_EQ(findings.size(), 1U) << "once, and not of the target";
+  EXPECT_EQ(findings[0].name, "IdleTimeUnknown");
+  EXPECT_EQ(findings[0].severity, Severity::kWarning);
+  EXPECT_EQ(findings[0].where, "redis-0");
+
+  world.nodes[0].maxmemory_policy = "volatile-lru";
+  EXPECT_TRUE(preflight(plan, world, alone()).empty());
+  auto spec = alone();
+  spec.cold_keys.idle_seconds = kLongestIdleSeconds + 1;
+  ASSERT_EQ(preflight(plan, world, spec).size(), 1U);
+  EXPECT_EQ(preflight(plan, world, spec)[0].name, "IdleTimeUnknown");
 }
 
 }  // namespace
