@@ -121,7 +121,7 @@ std::string notice_event(const std::string& reason, const std::string& message, 
   return line(json);
 }
 
-Json cold_json(const std::optional<ColdCount>& count) {
+static Json cold_json(const std::optional<ColdCount>& count) {
   if (!count) return nullptr;
   return {{"keys", count->keys}, {"lookedAt", count->looked_at}, {"expired", count->expired},
           {"cold", count->cold}, {"bytes", count->bytes},        {"deleted", count->deleted}};
