@@ -81,24 +81,23 @@ class ARealNode : public testing::Test {
   static void TearDownTestSuite() { node_.reset(); }
 
   static void expect_running() {
-    expect_done(node_->kubectl({"rollout", "status", "--namespace", kSpace,
-                                "deployment/" + std::string(kName), "--timeout=180s"}));
+    expect_done(node_->kubectl(
+        {"rollout", "status", "--namespace", kSpace, "deployment/" + std::string(kName), "--timeout=180s"}));
   }
   // As README says, and upgrades what is there.
   static rig::Finished helm_install(const std::vector<std::string>& more = {}) {
-    std::vector<std::string> words{
-        "upgrade",
-        "--install",
-        kName,
-        kSource / "charts" / kName,
-        "--namespace",
-        kSpace,
-        "--create-namespace",
-        "--set",
-        "image.repository=localhost/redis-rebalance-operator",
-        "--wait",
-        "--timeout",
-        "180s"};
+    std::vector<std::string> words{"upgrade",
+                                   "--install",
+                                   kName,
+                                   kSource / "charts" / kName,
+                                   "--namespace",
+                                   kSpace,
+                                   "--create-namespace",
+                                   "--set",
+                                   "image.repository=localhost/redis-rebalance-operator",
+                                   "--wait",
+                                   "--timeout",
+                                   "180s"};
     words.insert(words.end(), more.begin(), more.end());
     return node_->helm(words);
   }
