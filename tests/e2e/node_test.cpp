@@ -237,7 +237,7 @@ TEST_F(ARealNode, LongALimitIsRaisedForTheMoveAndPutBackAfterIt) {
   apply(*redis, "look", kBalance, "  execution: PlanOnly\n");
   ASSERT_TRUE(reaches(*redis, "look", "Succeeded", kSoon)) << told(*redis, "look");
   const double projected = std::stod(status(*redis, "look", "/nodes/3/projected"));
-  const auto tight = fmt::format("{}Mi", static_cast<int>((projected - 2) / 0.8));
+  const auto tight = fmt::format("{}Mi", static_cast<int>(projected / 0.8));
   expect_done(node_->kubectl(
       {"patch", "pod", "redis-3", "--namespace", redis->name_space(), "--subresource", "resize", "--patch",
        fmt::format(R"({{"spec": {{"containers": [{{"name": "redis", "resources": )"
