@@ -76,8 +76,8 @@ Result<std::vector<BigKeyLine>> big_keys(const Survey& seen, const Plan& plan, M
   std::vector<BigKeyLine> out;
   for (const auto& [id, slots] : moving_slots(plan)) {
     const auto* node = seen.world.find(id);
-    const auto pod = std::ranges::find(seen.pods, node->pod, &PodState::name);
-    if (pod == seen.pods.end()) continue;
+    const auto* pod = find_pod(seen.pods, node->pod);
+    if (pod == nullptr) continue;
     TRY(connection,
         Connection::open(connect_options(*pod, seen.resource.spec.cluster,
                                          secrets_of(store, seen.resource.name_space), kLookName)));

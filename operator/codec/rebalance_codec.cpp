@@ -234,29 +234,11 @@ std::string fingerprint(json spec) {
   return fmt::format("{:016x}", fnv1a(spec.dump()));
 }
 
-// An API server writes every default into the object, so there a field that has its default was not asked
-// for. Nothing hangs on who set a field below spec.cluster.
-void forget_defaults(SetPaths& set, const json& value, const json& schema) {
-  static const json bare = [&] {
-    json defaults{{"spec", {{"cluster", json::object()}}}};
-    apply_defaults(defaults, schema);
-    return defaults;
-  }();
-  std::erase_if(set, [&](const std::string& path) {
-    if (path.starts_with("spec.cluster")) return true;
-    if (path.find('[') != std::string::npos) return false;
-    std::string pointer = "/" + path;
-    std::ranges::replace(pointer, '.', '/');
-    const json::json_pointer at(pointer);
-    return bare.contains(at) && value.contains(at) && bare.at(at) == value.at(at);
-  });
-}
-
 }  // namespace
 
 bool is_rebalance(const YamlNode& node) { return node.text_at({"kind"}) == "RedisRebalance"; }
 
-Result<DecodedRebalance> decode_rebalance(const YamlNode& node, const std::string& source) {
+Result<RedisRebalance> decode_rebalance(const YamlNode& node, const std::string& source) {
   const auto& schema = rebalance_schema();
   if (const auto wrong = wrong_head(node)) return refuse({*wrong}, node, source);
   if (const auto unknown = unknown_fields(node, schema); !unknown.empty())
@@ -267,14 +249,13 @@ Result<DecodedRebalance> decode_rebalance(const YamlNode& node, const std::strin
   if (const auto backward = backward_ranges(value.at("spec")); !backward.empty())
     return refuse(backward, node, source);
 
-  DecodedRebalance decoded{decode_head(node), paths_of(node)};
-  if (!decoded.object.uid.empty()) forget_defaults(decoded.set_paths, value, schema);
+  RedisRebalance object = decode_head(node);
   TRY(spec, decode_spec(value.at("spec")));
-  decoded.object.spec = spec;
-  decoded.object.fingerprint = fingerprint(value.at("spec"));
-  if (const auto broken = broken_rules(spec, decoded.set_paths); !broken.empty())
+  object.spec = spec;
+  object.fingerprint = fingerprint(value.at("spec"));
+  if (const auto broken = broken_rules(spec, paths_of(node)); !broken.empty())
     return refuse(broken, node, source);
-  return decoded;
+  return object;
 }
 
 void prepare_schema() {

@@ -11,17 +11,11 @@
 
 namespace rebalance {
 
-struct DecodedRebalance {
-  RedisRebalance object;
-  SetPaths set_paths;  // what the file sets
-};
-
 bool is_rebalance(const YamlNode& node);  // by kind, whatever its apiVersion
 
-// An object with a uid comes from an API server, which has filled in the defaults: those count as not set.
 // kInvalidInput lists what is wrong, one line each: "spec.headrom (rebalance.yaml:12): unknown field; did you
 // mean headroom?".
-Result<DecodedRebalance> decode_rebalance(const YamlNode& node, const std::string& source);
+Result<RedisRebalance> decode_rebalance(const YamlNode& node, const std::string& source);
 
 // Compiles the schema, which the first decode_rebalance() does else: 5 ms that need not be waited for.
 void prepare_schema();

@@ -77,7 +77,7 @@ Result<StoredRebalance> decode_stored_rebalance(std::string_view json) {
   if (auto decoded = decode_status(std::string(json_member(json, "status").value_or("{}"))))
     stored.status = *std::move(decoded);
   if (auto decoded = decode_rebalance(object, stored.name)) {
-    stored.resource = std::move(decoded->object);
+    stored.resource = *std::move(decoded);
     stored.resource->uid = stored.uid;
     stored.resource->generation = stored.generation;
   } else {

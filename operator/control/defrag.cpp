@@ -70,8 +70,7 @@ std::vector<Error> Defrag::end(const Access& access) {
 
 Defrag::Access look_access(const Observer& observer) {
   return [&observer](const PodName& pod) -> std::optional<ConnectOptions> {
-    const auto& pods = observer.pods();
-    if (std::ranges::find(pods, pod, &PodState::name) == pods.end()) return std::nullopt;
+    if (find_pod(observer.pods(), pod) == nullptr) return std::nullopt;
     return observer.access(pod, kLookName);
   };
 }

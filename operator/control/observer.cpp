@@ -40,8 +40,8 @@ void Observer::renew_pods() {
 }
 
 ConnectOptions Observer::access(const PodName& pod, const std::string& client_name) const {
-  const auto found = std::ranges::find(pods_, pod, &PodState::name);
-  return found == pods_.end() ? ConnectOptions{} : connect_options(*found, cluster_, secrets_, client_name);
+  const auto* found = find_pod(pods_, pod);
+  return found == nullptr ? ConnectOptions{} : connect_options(*found, cluster_, secrets_, client_name);
 }
 
 Connection* Observer::connection(const PodName& pod) {

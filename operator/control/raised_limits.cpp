@@ -11,11 +11,6 @@
 namespace rebalance {
 namespace {
 
-const PodState* find(const std::vector<PodState>& pods, const PodName& name) {
-  const auto found = std::ranges::find(pods, name, &PodState::name);
-  return found == pods.end() ? nullptr : &*found;
-}
-
 // What it was before the first raise stays what it goes back to.
 void note(std::vector<LimitRaise>& limits, const LimitRaise& raise, const PodState& pod) {
   const auto known = std::ranges::find_if(
@@ -51,12 +46,12 @@ Status RaisedLimits::raise(const std::vector<LimitRaise>& raises, const std::vec
                            Reporter& reporter) {
   auto limits = limits_;
   for (const auto& raise : raises) {
-    if (const auto* pod = find(pods, raise.pod)) note(limits, raise, *pod);
+    if (const auto* pod = find_pod(pods, raise.pod)) note(limits, raise, *pod);
   }
   TRY_OK(keep(std::move(limits)));
   reporter.raised(limits_);
   for (const auto& raise : raises) {
-    const auto* pod = find(pods, raise.pod);
+    const auto* pod = find_pod(pods, raise.pod);
     if (pod == nullptr) continue;
     TRY_OK(resize_pod(client_, *pod, raise.to));
     reporter.event("LimitRaised",
@@ -92,7 +87,7 @@ void RaisedLimits::put_back(const std::vector<PodState>& pods, const World& worl
   auto limits = limits_;
   for (const auto& way : ways_back(to_put_back(), pods, world, spec)) {
     const auto raise = std::ranges::find(limits, way.raise.pod, &LimitRaise::pod);
-    const auto* pod = find(pods, way.raise.pod);
+    const auto* pod = find_pod(pods, way.raise.pod);
     if (way.verb == WayBack::Verb::kPutBack && pod != nullptr) lower(way, *raise, *pod, reporter);
     if (way.verb != WayBack::Verb::kForget) continue;
     log_info(way.why);

@@ -12,8 +12,9 @@ namespace {
 // Of every primary that owns slots: which of them give some is not known yet.
 void add_defrag_findings(World& world, const ClusterState& cluster, const Observer& observer) {
   for (const auto* node : cluster.primaries()) {
+    if (node->slots.empty()) continue;
     auto connection = Connection::open(observer.access(node->pod, kLookName));
-    if (!connection || node->slots.empty()) continue;  // one that cannot be reached is a finding already
+    if (!connection) continue;  // a finding already
     const auto obstacle = defrag_obstacle(*connection);
     if (!obstacle || !*obstacle) continue;
     world.findings.push_back({Severity::kWarning, "DefragNotPossible", node->pod, (*obstacle)->message,

@@ -163,10 +163,10 @@ Result<Objects> ManifestFiles::load(Pods wanted) {
                                      rebalances[0].second, rebalances[0].first->line, rebalances[1].second,
                                      rebalances[1].first->line));
   }
-  TRY(decoded, decode_rebalance(*rebalances.front().first, rebalances.front().second));
+  TRY(resource, decode_rebalance(*rebalances.front().first, rebalances.front().second));
   const bool needed = wanted == Pods::kNeeded;
-  TRY(pods, select(all, decoded.object.spec.cluster, decoded.object.name_space, needed));
-  return Objects{std::move(decoded.object), std::move(pods)};
+  TRY(pods, select(all, resource.spec.cluster, resource.name_space, needed));
+  return Objects{std::move(resource), std::move(pods)};
 }
 
 Result<std::vector<PodState>> ManifestFiles::load_pods(const ClusterSpec& cluster,

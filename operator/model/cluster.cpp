@@ -37,4 +37,9 @@ std::vector<const NodeState*> ClusterState::replicas_of(const NodeId& id) const 
   return found;
 }
 
+const PodState* find_pod(const std::vector<PodState>& pods, const PodName& name) {
+  const auto at = std::ranges::find(pods, name, &PodState::name);
+  return at == pods.end() ? nullptr : &*at;
+}
+
 }  // namespace rebalance

@@ -168,4 +168,6 @@ struct PodState {
   std::string revision;      // of the StatefulSet's template
 };
 
+const PodState* find_pod(const std::vector<PodState>& pods, const PodName& name);  // nullptr: not there
+
 }  // namespace rebalance

@@ -31,4 +31,9 @@ Engine Plan::engine_of(const Batch& batch) const {
   return found == engines.end() ? Engine::kKeyByKey : found->engine;
 }
 
+const LimitRaise* find_raise(const std::vector<LimitRaise>& raises, const PodName& pod) {
+  const auto at = std::ranges::find(raises, pod, &LimitRaise::pod);
+  return at == raises.end() ? nullptr : &*at;
+}
+
 }  // namespace rebalance

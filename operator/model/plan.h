@@ -89,6 +89,7 @@ struct LimitRaise {
   std::string stays;  // why it will not be put back; empty: it will be
   bool operator==(const LimitRaise&) const = default;
 };
+const LimitRaise* find_raise(const std::vector<LimitRaise>& raises, const PodName& pod);  // nullptr: none
 
 struct Plan {
   std::string hash;            // over moves, engines and limits; 16 hex digits

@@ -19,8 +19,7 @@ Walls walls_at(const WorldNode& node, Bytes limit, const HeadroomSpec& spec) {
 
 World with_raises(World world, const std::vector<LimitRaise>& raises) {
   for (auto& node : world.nodes) {
-    const auto raise = std::ranges::find(raises, node.pod, &LimitRaise::pod);
-    if (raise != raises.end()) node.limit = raise->to;
+    if (const auto* raise = find_raise(raises, node.pod)) node.limit = raise->to;
   }
   return world;
 }
@@ -47,8 +46,8 @@ std::optional<std::string> hindrance(const Seat& seat, const HeadroomSpec& spec)
 // The end under the old limit: what is left free of it then is what the rules leave free of it.
 std::optional<std::string> outgrown(const Seat& seat, const std::vector<LimitRaise>& raises,
                                     const HeadroomSpec& spec) {
-  const auto raise = std::ranges::find(raises, seat.node->pod, &LimitRaise::pod);
-  if (raise == raises.end()) return std::nullopt;
+  const auto* raise = find_raise(raises, seat.node->pod);
+  if (raise == nullptr) return std::nullopt;
   const auto old = walls_at(*seat.node, raise->from, spec);
   const Bytes fork = fork_reserve(*seat.node, !seat.replicas.empty(), seat.now.used - seat.node->memory.used);
   const Bytes may_be = std::min(old.ceiling, old.flood - fork);
@@ -94,7 +93,7 @@ std::expected<Stretched, std::string> stretch(const World& world, const Rebalanc
       if (auto why = outgrown(seat, raises, spec.headroom)) return std::unexpected(*std::move(why));
     }
     found.draft = *std::move(draft);
-    return std::expected<Stretched, std::string>(std::move(found));  // a copy's seats would point elsewhere
+    return {std::move(found)};  // a copy's seats would point elsewhere
   }
   return std::unexpected(
       fmt::format("Raising limits of receivers in place, up to headroom.resize.maxLimit of {}, does not make "
@@ -116,8 +115,7 @@ std::expected<std::vector<LimitRaise>, std::string> stretch_further(const World&
     if (auto why = hindrance(seat, spec.headroom)) return std::unexpected(*std::move(why));
     auto raise = raise_of(seat, spec.headroom);
     if (!raise) continue;
-    const auto before = std::ranges::find(raised, raise->pod, &LimitRaise::pod);
-    if (before != raised.end()) raise->from = before->from;
+    if (const auto* before = find_raise(raised, raise->pod)) raise->from = before->from;
     raises.push_back(*std::move(raise));
     if (auto why = outgrown(seat, raises, spec.headroom)) return std::unexpected(*std::move(why));
   }
@@ -126,8 +124,7 @@ std::expected<std::vector<LimitRaise>, std::string> stretch_further(const World&
 
 World before_raises(World world, const std::vector<LimitRaise>& raises) {
   for (auto& node : world.nodes) {
-    const auto raise = std::ranges::find(raises, node.pod, &LimitRaise::pod);
-    if (raise != raises.end()) node.limit = std::min(node.limit, raise->from);
+    if (const auto* raise = find_raise(raises, node.pod)) node.limit = std::min(node.limit, raise->from);
   }
   return world;
 }

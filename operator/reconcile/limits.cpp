@@ -49,8 +49,7 @@ std::vector<WayBack> ways_back(const std::vector<LimitRaise>& raised, const std:
                                const World& world, const HeadroomSpec& spec) {
   std::vector<WayBack> ways;
   for (const auto& raise : raised) {
-    const auto pod = std::ranges::find(pods, raise.pod, &PodState::name);
-    ways.push_back(way_back(raise, pod == pods.end() ? nullptr : &*pod, world.find_pod(raise.pod), spec));
+    ways.push_back(way_back(raise, find_pod(pods, raise.pod), world.find_pod(raise.pod), spec));
   }
   return ways;
 }

@@ -55,8 +55,8 @@ constexpr Bytes kSizeFloor = kMiB;
 
 // One that the plan raises may be as it was before.
 Bytes least_limit(const Plan& plan, const NodeForecast& row) {
-  const auto raise = std::ranges::find(plan.raises, row.pod, &LimitRaise::pod);
-  return raise == plan.raises.end() ? row.limit : raise->from;
+  const auto* raise = find_raise(plan.raises, row.pod);
+  return raise == nullptr ? row.limit : raise->from;
 }
 
 std::optional<std::string> lowered_limit(const Plan& plan, const World& world) {

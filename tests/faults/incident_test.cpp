@@ -74,14 +74,6 @@ rig::WriterOptions clients_of(const Shape& shape) {
           .value_bytes = 1000};
 }
 
-void expect_nobody_killed(rig::TestCluster& cluster) {
-  for (int i = 0; i < cluster.size(); ++i) {
-    EXPECT_TRUE(cluster.node(i).running()) << "node " << i;
-    const auto* cgroup = cluster.node(i).cgroup();
-    EXPECT_EQ(cgroup == nullptr ? 0 : cgroup->usage().oom_kills, 0) << "node " << i;
-  }
-}
-
 // Runs to an end that no kill cuts short.
 rig::Finished to_the_end(Work& work, Shape& shape) {
   for (std::int64_t kill = 0; kill < shape.kills; ++kill) {

@@ -1,7 +1,8 @@
 // Weeks of a cluster's life in minutes, under load, with one operator: scaled out, failed over, scaled in, a
 // node lost, and in the end its servers replaced by those of a newer version. It ends balanced, nothing is
 // lost, and the operator needs no more memory in the last weeks than in the first.
-#include <fstream>
+#include <algorithm>
+#include <sstream>
 
 #include "faults/durable.h"
 #include "kube/operator_rig.h"
@@ -122,14 +123,6 @@ class OperatorWeek : public OperatorTest {
     return "type: Move\nmove: {assignments: [" + assignments + "]}";
   }
 
-  static std::int64_t resident_kib(Started& running) {
-    std::ifstream file("/proc/" + std::to_string(running.process().pid()) + "/status");
-    for (std::string line; std::getline(file, line);) {
-      if (line.starts_with("VmRSS:")) return std::stoll(line.substr(6));
-    }
-    return 0;
-  }
-
   int works_ = 0, newest_ = -1;
 };
 
@@ -145,7 +138,7 @@ TEST_F(OperatorWeek, LongGoByAndItEndsBalancedWithNothingLostAndFlatMemory) {
     ASSERT_NO_FATAL_FAILURE(fail_over());
     ASSERT_NO_FATAL_FAILURE(scale_in());
     ASSERT_NO_FATAL_FAILURE(lose_a_node());
-    resident.push_back(resident_kib(*running));
+    resident.push_back(rig::resident_bytes(running->process().pid()) / 1024);
     std::cout << "week " << week << ": the operator has " << resident.back() << " KiB\n";
   }
   const auto kept = digest_of(cluster_);

@@ -8,6 +8,7 @@
 
 #include <array>
 #include <csignal>
+#include <fstream>
 #include <stdexcept>
 #include <system_error>
 #include <thread>
@@ -220,6 +221,13 @@ void Process::kill_hard() {
   kill(-pid_, SIGKILL);
   int status = 0;
   if (waitpid(pid_, &status, 0) == pid_) exit_code_ = exit_code_of(status);
+}
+
+int64_t resident_bytes(pid_t pid) {
+  std::ifstream in("/proc/" + std::to_string(pid) + "/statm");
+  int64_t total = 0, resident = 0;
+  in >> total >> resident;
+  return resident * sysconf(_SC_PAGESIZE);
 }
 
 void nap(Milliseconds time) { std::this_thread::sleep_for(time); }

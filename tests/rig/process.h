@@ -61,6 +61,8 @@ class Process {
   std::optional<int> exit_code_;
 };
 
+int64_t resident_bytes(pid_t pid);  // 0: there is no such process
+
 // Asks each 10 ms until `condition` holds; false when the limit passed first.
 template <typename Condition>
 bool wait_until(Condition condition, Milliseconds limit);

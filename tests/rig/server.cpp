@@ -1,9 +1,7 @@
 #include "rig/server.h"
 
 #include <signal.h>
-#include <unistd.h>
 
-#include <fstream>
 #include <sstream>
 #include <stdexcept>
 
@@ -102,13 +100,7 @@ bool Server::answers() const {
   }
 }
 
-int64_t Server::rss() const {
-  std::ifstream in("/proc/" + std::to_string(pid()) + "/statm");
-  int64_t total = 0;
-  int64_t resident = 0;
-  in >> total >> resident;
-  return resident * sysconf(_SC_PAGESIZE);
-}
+int64_t Server::rss() const { return resident_bytes(pid()); }
 
 std::string Server::log() const { return read_file(folder_ / "redis.log"); }
 

@@ -23,14 +23,6 @@ std::unique_ptr<rig::TestCluster> over_full() {
   return cluster;
 }
 
-void expect_nobody_killed(rig::TestCluster& cluster) {
-  for (int i = 0; i < cluster.size(); ++i) {
-    EXPECT_TRUE(cluster.node(i).running()) << "node " << i;
-    const auto* cgroup = cluster.node(i).cgroup();
-    EXPECT_EQ(cgroup == nullptr ? 0 : cgroup->usage().oom_kills, 0) << "node " << i;
-  }
-}
-
 TEST(OverFull, WhatCannotFitIsRefusedAndReliefSucceeds) {
   const auto cluster = over_full();
   const std::int64_t ceiling = kLimit * 80 / 100;

@@ -147,6 +147,15 @@ inline void expect_stayed_under_its_ceiling(const rig::TestCluster& cluster, int
   EXPECT_LT(std::stoll(rig::info_field(memory, "used_memory_peak")), limit * 8 / 10);
 }
 
+// By the kernel for its memory, or in another way.
+inline void expect_nobody_killed(rig::TestCluster& cluster) {
+  for (int i = 0; i < cluster.size(); ++i) {
+    EXPECT_TRUE(cluster.node(i).running()) << "node " << i;
+    const auto* cgroup = cluster.node(i).cgroup();
+    EXPECT_EQ(cgroup == nullptr ? 0 : cgroup->usage().oom_kills, 0) << "node " << i;
+  }
+}
+
 // Agreed, covered, nothing open: by the nodes' own word and by redis-cli's.
 inline void expect_clean(rig::TestCluster& cluster) {
   ASSERT_NO_THROW(cluster.wait_until_agreed());

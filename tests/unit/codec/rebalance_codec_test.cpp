@@ -28,13 +28,13 @@ std::vector<fs::path> specs(const char* kind) {
   return paths;
 }
 
-Result<DecodedRebalance> decode(const std::string& text) {
+Result<RedisRebalance> decode(const std::string& text) {
   TRY(documents, parse_yaml(text, "rebalance.yaml"));
   return decode_rebalance(documents.at(0), "rebalance.yaml");
 }
 
 RebalanceSpec good(const char* name) {
-  return decode(file_text(fs::path(SOURCE_FOLDER) / "tests/data/specs/good" / name)).value().object.spec;
+  return decode(file_text(fs::path(SOURCE_FOLDER) / "tests/data/specs/good" / name)).value().spec;
 }
 
 // "# path: spec.x" -> "spec.x"
@@ -129,7 +129,7 @@ TEST(RebalanceCodec, DecodesEveryFieldThatAFileCanSet) {
 }
 
 TEST(RebalanceCodec, HowLongItIsKeptDoesNotMakeItAnotherPieceOfWork) {
-  const auto of = [](const std::string& more) { return decode(kHead + more).value().object.fingerprint; };
+  const auto of = [](const std::string& more) { return decode(kHead + more).value().fingerprint; };
   EXPECT_EQ(of("  ttlSecondsAfterFinished: 60\n"), of(""));
   EXPECT_NE(of("  observeSeconds: 60\n"), of(""));
 }
@@ -138,7 +138,7 @@ TEST(RebalanceCodec, SeesWhoWouldMakeItAgain) {
   const auto owner = [](const std::string& metadata) {
     std::string text = kHead;
     text.replace(text.find("{name: x}"), 9, "{name: x, " + metadata + "}");
-    return decode(text).value().object.git_owner;
+    return decode(text).value().git_owner;
   };
   EXPECT_EQ(owner("labels: {kustomize.toolkit.fluxcd.io/name: apps}"),
             "Flux (kustomize.toolkit.fluxcd.io/name: apps)");
@@ -229,10 +229,8 @@ TEST(RebalanceCodec, HasTheSameDefaultsInTheSchemaAsInTheProgram) {
 
 // The schema states headroom's defaults twice: for the map and for its fields.
 TEST(RebalanceCodec, MeansTheSameByAnEmptyMapAndByNone) {
-  expect_same(decode(kHead + "  headroom: {}\n").value().object.spec.headroom,
-              decode(kHead).value().object.spec.headroom);
-  EXPECT_EQ(decode(kHead + "  goal: {}\n").value().object.spec.goal.type,
-            decode(kHead).value().object.spec.goal.type);
+  expect_same(decode(kHead + "  headroom: {}\n").value().spec.headroom, decode(kHead).value().spec.headroom);
+  EXPECT_EQ(decode(kHead + "  goal: {}\n").value().spec.goal.type, decode(kHead).value().spec.goal.type);
 }
 
 TEST(RebalanceCodec, RefusesHugeTextsWithoutMatchingThem) {
