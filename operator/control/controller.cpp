@@ -224,7 +224,7 @@ void Controller::act(const Action& action) {
   std::visit(Overloaded{[&](const TakeClaim&) { take_claim(); },
                         [&](const StartBatch& start) { start_batch(start); },
                         [&](const StopBatches&) { executor_.stop_all(); },
-                        [&](const RepairOpen& repair_open) { repair(repair_open.whole_cluster); },
+                        [&](const RepairOpen& repair_open) { repair(repair_open); },
                         [&](const FindBigKeys&) { find_big_keys(); },
                         [&](const RaiseLimits& raise) { raise_limits(raise); },
                         [&](const PutBackLimits&) { put_back_now(world_); },
@@ -298,13 +298,14 @@ void Controller::find_big_keys() {
   big_keys_ = std::move(all);
 }
 
-void Controller::repair(bool whole_cluster) {
+void Controller::repair(const RepairOpen& what) {
   RepairJob job;
   for (const auto& node : cluster_.nodes) {
     job.nodes.push_back(member(node, observer_.access(node.pod, keeper_->client_name())));
   }
   job.intents = journal_->intents();
-  job.everything = whole_cluster;
+  job.everything = what.whole_cluster;
+  job.replica_marks = what.replica_marks;
   const auto result = run_repair(job, executor_.hooks(), stop_);
   for (const auto& step : result.steps)
     reporter_.event("Repair", fmt::format("slots {}: {}", step.slots.text(), step.reason));

@@ -48,7 +48,7 @@ class Controller {
   std::function<void(std::stop_token)> cold_look(const BatchJob& job);
   void tell_cold_keys();
   void begin_defrag(const PodName& source);
-  void repair(bool whole_cluster);
+  void repair(const RepairOpen& what);
   void raise_limits(const RaiseLimits& raise);
   void put_back_now(const World& world);
   Status keep_record();
@@ -90,7 +90,7 @@ class Controller {
   bool repaired_ = false;
   std::optional<Error> raise_error_;
   std::optional<Result<InitialLayout>> initial_;
-  bool recorded_ = false, rollback_recorded_ = false;
+  bool recorded_ = false, rollback_recorded_ = false, found_record_ = false;
   std::string claimed_by_, claim_problem_;
   std::optional<Instant> waiting_for_claim_;
 

@@ -24,6 +24,7 @@ void Controller::recall() {
   }
   const auto text = documents_.get(kRecord);
   if (!text || !*text) return;
+  found_record_ = true;
   const auto record = decode_record(**text);
   if (!record) return reporter_.event("RecordIgnored", record.error().message);
   if (!record->roll_back) return recall_plan(*record);
@@ -95,9 +96,11 @@ void Controller::tell_cold_keys() {
 }
 
 // Intent before effect: the approved plan is on disk before the first batch starts, and gone once it is done.
-// One that waits for approval is kept too, since what is approved is that very plan.
+// One that waits for approval is kept too, since what is approved is that very plan. One of an earlier spec
+// goes when this one has succeeded.
 Status Controller::keep_record() {
-  if (is_final(status_.state)) return recorded_ ? documents_.remove(kRecord) : Status{};
+  const bool outlived = found_record_ && status_.state == State::kSucceeded;
+  if (is_final(status_.state)) return recorded_ || outlived ? documents_.remove(kRecord) : Status{};
   if (status_.roll_back) {
     if (rollback_recorded_) return {};
     recorded_ = rollback_recorded_ = true;

@@ -32,6 +32,7 @@ void Drain::forget() {
   again_.clear();
   in_flight_.clear();
   conflicts_.clear();
+  spare_.clear();
   expiries_.forget();
   waiting_ = Waiting::kNothing;
 }
@@ -46,6 +47,7 @@ std::optional<Ask> Drain::next() {
     waiting_ = Waiting::kExpiries;
     return ask;
   }
+  if (!spare_.empty()) return ask_deletes();
   if (conflicts_.empty()) return ask_migrate();
   return ask_dumps(source_dumps_.empty() ? Side::kSource : Side::kTarget);
 }
@@ -119,10 +121,32 @@ Ask Drain::ask_dumps(Side side) {
   return ask;
 }
 
+// One command a key: some may be gone by now, and a slot that is importing serves several keys at once only
+// if all are there.
+Ask Drain::ask_deletes() {
+  Ask ask{Side::kSource, {}};
+  for (const auto& key : spare_.front().keys) {
+    ask.commands.push_back({"ASKING"});
+    ask.commands.push_back({"DEL", key});
+  }
+  ask.writes = true;
+  waiting_ = Waiting::kDeletes;
+  return ask;
+}
+
 std::optional<Trouble> Drain::take(const Answer& answer) {
-  if (waiting_ == Waiting::kMigrate) return take_migrate(answer);
-  if (waiting_ != Waiting::kExpiries) return take_dumps(answer);
-  expiries_.take(answer.replies);
+  switch (waiting_) {
+    case Waiting::kMigrate: return take_migrate(answer);
+    case Waiting::kDeletes: return take_deletes(answer);
+    case Waiting::kExpiries: expiries_.take(answer.replies); return std::nullopt;
+    default: return take_dumps(answer);
+  }
+}
+
+std::optional<Trouble> Drain::take_deletes(const Answer& answer) {
+  if (const auto* wrong = first_error(answer.replies)) return Trouble{classify(wrong->text), wrong->text};
+  count(spare_.front());
+  spare_.pop_front();
   return std::nullopt;
 }
 
@@ -188,7 +212,8 @@ std::optional<Trouble> Drain::take_dumps(const Answer& answer) {
 }
 
 // Equal copies may be overwritten by the source's, keys that only the source has may go; different values are
-// for a person to judge.
+// for a person to judge. `asking`: clients write to the copies on the target, which owns the slots, and may
+// just have changed one, so there it is the source's that goes.
 std::optional<Trouble> Drain::compare(const std::vector<Reply>& target_dumps) {
   const auto conflict = std::move(conflicts_.front());
   conflicts_.pop_front();
@@ -209,7 +234,8 @@ std::optional<Trouble> Drain::compare(const std::vector<Reply>& target_dumps) {
   const auto keys = static_cast<Bytes>(conflict.keys.size());
   for (auto* chunk : {&equal, &free}) {
     chunk->bytes = conflict.bytes / keys * static_cast<Bytes>(chunk->keys.size());
-    if (!chunk->keys.empty()) again_.push_back(std::move(*chunk));
+    auto& queue = chunk == &equal && asking_ ? spare_ : again_;
+    if (!chunk->keys.empty()) queue.push_back(std::move(*chunk));
   }
   if (different == 0) return std::nullopt;
   return Trouble{Failure::kBusyKey,

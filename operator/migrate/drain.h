@@ -48,15 +48,17 @@ class Drain {
     Bytes bytes = 0;
     bool replace = false;
   };
-  enum class Waiting { kNothing, kMigrate, kExpiries, kSourceDumps, kTargetDumps };
+  enum class Waiting { kNothing, kMigrate, kExpiries, kSourceDumps, kTargetDumps, kDeletes };
 
   Chunk next_chunk(Bytes room, std::size_t keys);
   Command migrate(const Chunk& chunk) const;
   std::optional<Ask> ask_migrate();
   Ask ask_dumps(Side side);
+  Ask ask_deletes();
   std::optional<Trouble> take_migrate(const Answer& answer);
   std::optional<Trouble> take_failure(Chunk chunk, const std::string& text);
   std::optional<Trouble> take_dumps(const Answer& answer);
+  std::optional<Trouble> take_deletes(const Answer& answer);
   std::optional<Trouble> compare(const std::vector<Reply>& target_dumps);
   void count(const Chunk& chunk);
 
@@ -69,6 +71,7 @@ class Drain {
   std::deque<Chunk> again_;  // with REPLACE, or what a comparison set free
   std::vector<Chunk> in_flight_;
   std::deque<Chunk> conflicts_;  // BUSYKEY, not proven
+  std::deque<Chunk> spare_;      // `asking`: the owner has the same
   std::vector<Reply> source_dumps_;
   Waiting waiting_ = Waiting::kNothing;
   std::map<Slot, std::int64_t> moved_;

@@ -152,6 +152,7 @@ Result<RepairPicture> look_for_odd_slots(std::vector<NodeLink>& links, const Rep
                                          const std::stop_token& stop) {
   SlotSet ours;
   for (const auto& intent : job.intents) ours.add(intent.slots);
+  ours.add(job.replica_marks);
   Seen seen;
   for (auto& link : links) {
     if (!link.connected() && !link.connect(stop)) continue;
@@ -162,6 +163,7 @@ Result<RepairPicture> look_for_odd_slots(std::vector<NodeLink>& links, const Rep
   RepairPicture picture;
   picture.intents = job.intents;
   picture.everything = job.everything;
+  picture.replica_marks = job.replica_marks;
   for (const auto& node : seen.nodes) {
     picture.run_ids[node.id] = node.run_id;
     if (node.role == Role::kReplica) picture.replica_of[node.id] = node.primary;

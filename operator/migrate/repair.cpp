@@ -53,6 +53,7 @@ class RepairRun {
   Status repair();
   Result<RepairPicture> look();
   SlotSet changed(const RepairPicture& before, const RepairPicture& after) const;
+  Status name_owners(const RepairPicture& picture, const std::vector<RepairStep>& steps);
   Status execute(const RepairStep& step);
   Status finish(const RepairStep& step);
   Status merge(const RepairStep& step);
@@ -96,6 +97,7 @@ Status RepairRun::repair() {
     result_.repaired = touched_;
     for (const auto& slot : picture.slots) result_.repaired.remove(slot.slot);
     if (steps.empty()) return {};
+    TRY_OK(name_owners(picture, steps));
     for (const auto& step : steps) {
       TRY_OK(execute(step));
       touched_.add(step.slots);
@@ -145,6 +147,27 @@ SlotSet RepairRun::changed(const RepairPicture& before, const RepairPicture& aft
     if (!same) live.add(slot.slot);
   }
   return live;
+}
+
+// A node that imports a slot hears from gossip that the slot's owner is a replica now, but not who took its
+// place (cluster.c, clusterUpdateSlotsConfigWith). With a slot that nobody owns it takes the cluster for down
+// and serves nothing: no client, and none of our MIGRATEs. So it is told first, of all slots.
+Status RepairRun::name_owners(const RepairPicture& picture, const std::vector<RepairStep>& steps) {
+  SlotSet ours;
+  for (const auto& step : steps) ours.add(step.slots);
+  std::map<NodeId, std::vector<Command>> words;
+  for (const auto& slot : picture.slots) {
+    const auto owner = std::ranges::find(slot.nodes, true, &SlotOnNode::owns);
+    if (owner == slot.nodes.end() || !ours.contains(slot.slot)) continue;
+    for (const auto& node : slot.nodes) {
+      if (node.role == Role::kReplica || !node.owner.empty()) continue;
+      words[node.id].push_back(setslot(slot.slot, "NODE", owner->id));
+      if (!node.importing_from.empty())
+        words[node.id].push_back(setslot(slot.slot, "IMPORTING", owner->id));
+    }
+  }
+  for (auto& [node, commands] : words) TRY_OK(tell(node, std::move(commands)));
+  return {};
 }
 
 Status RepairRun::execute(const RepairStep& step) {

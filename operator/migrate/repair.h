@@ -67,6 +67,7 @@ struct RepairPicture {
   // Goal Repair: every slot is treated. Otherwise only those of `intents`; all else is somebody's and is left
   // alone.
   bool everything = false;
+  SlotSet replica_marks;  // marks of replicas go here whose primaries have none, whoever set them
   SlotSet
       live;  // keys or marks changed while we watched, and not by us: somebody else's migration is running
 };
@@ -79,6 +80,7 @@ struct RepairJob {
   std::vector<Member> nodes;  // all reachable ones, replicas too
   std::vector<MoveIntent> intents;
   bool everything = false;
+  SlotSet replica_marks;
   Millis watch{2000};  // how long the counts of foreign open slots are watched before they are treated
   RunnerOptions options;
 };

@@ -29,7 +29,8 @@ class OneSlot {
   }
 
   Steps steps() const {
-    if (!picture_.everything && intent_ == nullptr) return {};
+    if (!picture_.everything && intent_ == nullptr)
+      return picture_.replica_marks.contains(slot_.slot) ? replica_marks() : Steps();
     if (picture_.live.contains(slot_.slot))
       return report({},
                     "its keys or marks change while we watch: somebody else moves it, so it is left alone");

@@ -80,6 +80,7 @@ struct StopBatches {
 };  // at the next safe point
 struct RepairOpen {
   bool whole_cluster = false;
+  SlotSet replica_marks;  // of these, replicas' marks that their primaries have not
 };
 struct FindBigKeys {};  // in the slots of the plan
 struct SetSpeed {

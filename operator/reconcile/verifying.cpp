@@ -30,12 +30,23 @@ Decision not_yet(Step step, const Finding& blocker) {
   return step.enter(State::kFailed, "NotConverged", "30 s after the last move: " + sentence_of(blocker));
 }
 
+// No primary has an open slot any more: what is still marked is so on replicas that were away when their
+// primaries closed it (valkey issue 998), and would be served by once they take over.
+std::optional<Decision> clear_replica_marks(Step& step) {
+  const auto& scene = step.scene;
+  if (scene.open_slots.empty() || scene.repaired || scene.repair_error) return std::nullopt;
+  if (auto waiting = claim(step)) return waiting;
+  return step.act(RepairOpen{false, scene.open_slots}, "Repairing",
+                  "clearing marks that only replicas keep: slots " + scene.open_slots.text());
+}
+
 }  // namespace
 
 Decision verify(Step step) {
   if (const Finding* blocker = first_blocker(step.scene.world.findings))
     return not_yet(std::move(step), *blocker);
   step.notebook().waiting_since.reset();
+  if (auto clearing = clear_replica_marks(step)) return *std::move(clearing);
   if (!step.scene.observe_asked) return finish(std::move(step));
   step.notebook().observing_since = step.scene.now;
   return step.enter(State::kObserving, "Observing",

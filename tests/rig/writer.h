@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 
 #include "rig/topology.h"
@@ -62,8 +63,10 @@ class Writer {
   int64_t acknowledged() const;  // so far
   // Ends the threads; once. With a window, the percentiles leave out what was due before and after it.
   WriterReport stop(const std::optional<TimeWindow>& window = {});
-  WriterVerdict verify();  // after stop(): reads every key and compares. A key whose last outcome is unknown
-                           // was not written again, and may be either.
+  // After stop(): reads every key and compares. A key whose last outcome is unknown was not written again, and
+  // may be either. Keys of the slots in `unjudged` are left out.
+  WriterVerdict verify(const std::set<int>& unjudged = {});
+
  private:
   struct State;
   std::unique_ptr<State> state_;

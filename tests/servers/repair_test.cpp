@@ -160,6 +160,22 @@ TEST_P(Repair, EqualValuesOnBothSidesAreFinished) {
   expect_owner(1, 2, repair());
 }
 
+// Clients write to the owner's copy: it may have changed a moment after it was compared.
+TEST_P(Repair, TheCopyOfAnOwnerIsNotOverwrittenByAStrangersEqualOne) {
+  keys_at_source(3);
+  importing(1);
+  put(1, 0, "v0");
+  put(1, 7, "only here");
+  const auto writes = [&](const std::string& command) {
+    const auto stats = on(0, {"INFO", "commandstats"}).text;
+    return rig::info_field(stats, "cmdstat_" + command);
+  };
+  expect_owner(0, 4, repair());
+  const auto restored = writes("restore") + writes("restore-asking");
+  EXPECT_TRUE(restored.starts_with("calls=2,")) << restored << ": one was refused, one brought what it lacked";
+  EXPECT_EQ(keys(1), 0);
+}
+
 TEST_P(Repair, DifferentValuesOnBothSidesStopAndSaySo) {
   keys_at_source(2);
   importing(1);
@@ -359,6 +375,28 @@ TEST_P(RepairWithReplicas, ASourceThatFailedOverHasForgottenTheMove) {
   importing(1);
   migrating(1);
   const auto meant = intent(1);
+  move_keys(1, 0, 2);
+  const int heir = fail_over(0);
+  const auto result = repair({meant}, false);
+  EXPECT_FALSE(result.error) << result.error->message;
+  cluster.wait_until_agreed();
+  const int owner = cluster.owner_of(kSlot);
+  EXPECT_TRUE(owner == heir || owner == 1) << owner;
+  EXPECT_EQ(keys(owner), 6);
+  EXPECT_EQ(keys_in_cluster(), 6);
+  EXPECT_TRUE(cluster.check().clean) << cluster.check().text;
+}
+
+// Slots without keys too: as long as it knows no owner of one of them, it serves nothing.
+TEST_P(RepairWithReplicas, ATargetThatLostSightOfTheOwnersIsToldOfThemAllBeforeKeysGoBack) {
+  keys_at_source(6);
+  auto meant = intent(1);
+  for (Slot slot = kSlot; slot < kSlot + 4; ++slot) {
+    const auto text = std::to_string(slot);
+    on(1, {"CLUSTER", "SETSLOT", text, "IMPORTING", id(0)});
+    on(0, {"CLUSTER", "SETSLOT", text, "MIGRATING", id(1)});
+    meant.slots.add(slot);
+  }
   move_keys(1, 0, 2);
   const int heir = fail_over(0);
   const auto result = repair({meant}, false);

@@ -38,6 +38,41 @@ TEST_P(Stop, EndsSoonAndTheNextRunFinishes) {
   expect_same_data(before, digest_without(cluster->seed(), "writer:"));
 }
 
+// From 8.0 on a primary replicates its marks, and a replica that is away when they go keeps them (issue 998).
+TEST(Resume, OnValkeyNoReplicaKeepsAMarkThatItsPrimaryHasNot) {
+  rig::ClusterOptions options;
+  options.replicas = 1;
+  const auto cluster = lopsided(options, "v91");
+  const auto marked = [&](int node) {
+    return std::ranges::any_of(cluster->view_of(node), [](const auto& view) { return !view.open.empty(); });
+  };
+  const auto command = [&](std::vector<std::string> words) {
+    words.insert(words.begin(), {"CLUSTER", "SETSLOT", "7"});
+    return cluster->command(0, words).text;
+  };
+  ASSERT_EQ(command({"MIGRATING", cluster->node_id(1)}), "OK");
+  int replica = cluster->primaries();
+  ASSERT_TRUE(rig::wait_until(
+      [&] {
+        for (replica = cluster->primaries(); replica < cluster->size(); ++replica) {
+          if (marked(replica)) return true;
+        }
+        return false;
+      },
+      rig::Milliseconds(5000)));
+  cluster->node(replica).kill_hard();
+  ASSERT_EQ(command({"STABLE"}), "OK");
+  cluster->node(replica).restart();
+  cluster->wait_until_agreed();
+  ASSERT_TRUE(marked(replica));
+  Work work(*cluster, kAtOnce + std::string("safety: {persistence: Ignore}\n"));
+  work.aim("type: Balance");
+  const auto finished = work.run();
+  EXPECT_EQ(finished.exit_code, kDone) << finished.out;
+  EXPECT_FALSE(marked(replica));
+  expect_clean(*cluster);
+}
+
 std::string hash_in(const std::string& text) {
   const std::string word = "--plan-hash ";
   const auto at = text.find(word);

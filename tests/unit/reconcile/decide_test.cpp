@@ -69,6 +69,20 @@ TEST(Decide, AClaimThatCannotBeAskedForMeansWaitingAndSaysWhy) {
   EXPECT_EQ(drive.until_final(), State::kSucceeded);
 }
 
+// Valkey issue 998: a replica that was away while its primary closed a slot keeps the mark.
+TEST(Decide, MarksThatOnlyReplicasKeepAreClearedOnceBeforeTheEnd) {
+  Drive drive;
+  drive.until(State::kVerifying);
+  drive.scene.open_slots = SlotSet::parse("7,9").value();
+  drive.once();
+  ASSERT_EQ(count<RepairOpen>(drive.last), 1);
+  const auto& repair = std::get<RepairOpen>(drive.last.actions.front());
+  EXPECT_FALSE(repair.whole_cluster);
+  EXPECT_EQ(repair.replica_marks.text(), "7,9");
+  drive.obey();  // its replica has not heard yet, which is no reason to try for ever
+  EXPECT_EQ(drive.until_final(), State::kSucceeded);
+}
+
 TEST(Decide, APlanAboveTheThresholdWaitsForItsHash) {
   Drive drive;
   drive.resource.spec.approval = {ApprovalMode::kThreshold, 100, kGiB, ""};
