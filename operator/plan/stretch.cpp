@@ -131,7 +131,7 @@ World before_raises(World world, const std::vector<LimitRaise>& raises) {
 
 Bytes most_at_rest(const WorldNode& node, Bytes limit, const HeadroomSpec& spec) {
   const auto walls = walls_at(node, limit, spec);
-  return std::min(walls.high, walls.flood - fork_reserve(node, false));
+  return std::min((walls.high + walls.flood) / 2, walls.flood - fork_reserve(node, false));
 }
 
 }  // namespace rebalance

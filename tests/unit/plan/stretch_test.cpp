@@ -119,13 +119,13 @@ TEST(Stretch, WhatIsPlannedDoesNotHangOnHowFarAResizeIs) {
   EXPECT_EQ(before_raises(world, before.raises).nodes[1].limit, kMiB);
 }
 
-TEST(Stretch, AtRestAPodStaysUnderItsHighWatermarkAndAForkUnderTheFloodMark) {
+TEST(Stretch, AtRestAPodMayHoldALittleMoreThanWasPromisedWithAForkUnderTheFloodWatermark) {
   auto node = two().nodes[1];
   node.memory.used = 60 * kMiB;
   node.save_points = false;
-  EXPECT_EQ(most_at_rest(node, 100 * kMiB, {}), 85 * kMiB);
-  node.save_points = true;
-  EXPECT_EQ(most_at_rest(node, 100 * kMiB, {}), 85 * kMiB);
+  EXPECT_EQ(most_at_rest(node, 100 * kMiB, {}), 90 * kMiB);
+  node.save_points = true;  // a tenth of what is used
+  EXPECT_EQ(most_at_rest(node, 100 * kMiB, {}), 89 * kMiB);
   node.memory.last_cow = 20 * kMiB;
   EXPECT_EQ(most_at_rest(node, 100 * kMiB, {}), 75 * kMiB);
 }

@@ -232,11 +232,11 @@ TEST_P(PutBackTable, HasAVerbForIt) {
 
 INSTANTIATE_TEST_SUITE_P(
     Rows, PutBackTable,
-    testing::Values(BackRow{"MemoryAllows", 128, 128, 85, Verb::kPutBack, "holds 85"},
-                    BackRow{"MemoryDoesNot", 128, 128, 86, Verb::kWait, "lets it hold 85"},
+    testing::Values(BackRow{"MemoryAllows", 128, 128, 90, Verb::kPutBack, "holds 90"},
+                    BackRow{"MemoryDoesNot", 128, 128, 91, Verb::kWait, "lets it hold 90"},
                     BackRow{"NeverReal", 128, 100, 99, Verb::kPutBack, "never real"},
                     BackRow{"KubeletTellsNothing", 128, 0, 99, Verb::kPutBack, "never real"},
-                    BackRow{"HalfWayRaised", 110, 110, 86, Verb::kWait, "lets it hold"},
+                    BackRow{"HalfWayRaised", 110, 110, 91, Verb::kWait, "lets it hold"},
                     BackRow{"OnItsWay", 100, 128, 50, Verb::kWait, "128Mi is real still"},
                     BackRow{"Back", 100, 100, 50, Verb::kForget, "back at 100Mi"},
                     BackRow{"SetHigherByOthers", 256, 256, 50, Verb::kForget, "somebody else"},
