@@ -209,24 +209,41 @@ void hand_out(std::vector<int>& owner, const Table& table, const std::set<int>& 
   Spread(owner, cost, leaving, shares).even_out(kDrainBand);
 }
 
-Result<std::set<int>> drained_by(const World& world, const Table& table, const DrainGoal& goal) {
-  std::set<int> drained;
-  for (const auto& pod : goal.pods) {
-    TRY(primary, primary_in(world, table, pod, "goal.drain.pods"));
-    drained.insert(primary);
+struct Drained {
+  std::set<int> primaries;
+  std::vector<std::string> notes;
+};
+
+// A replica has nothing to give: such a pod may have been drained before, and have become one then.
+Status add_drained(const World& world, const Table& table, const PodName& pod, const char* field,
+                   Drained& drained) {
+  const auto* node = world.find_pod(pod);
+  if (node != nullptr && table.of_pod(pod) == kNobody) {
+    const auto* primary = world.find(node->primary);
+    drained.notes.push_back(fmt::format("{}: pod {} is a replica{} and owns no slots: nothing moves from it.",
+                                        field, pod,
+                                        primary != nullptr ? " of " + primary->pod : std::string()));
+    return {};
   }
+  TRY(primary, primary_in(world, table, pod, field));
+  drained.primaries.insert(primary);
+  return {};
+}
+
+Result<Drained> drained_by(const World& world, const Table& table, const DrainGoal& goal) {
+  Drained drained;
+  for (const auto& pod : goal.pods) TRY_OK(add_drained(world, table, pod, "goal.drain.pods", drained));
   for (const auto& id : goal.node_ids) {
     const auto* node = world.find(id);
     if (node == nullptr) {
       return invalid_input(fmt::format(
           "goal.drain.nodeIDs: no server of the cluster has the id {}: it was replaced, or reset.", id));
     }
-    TRY(primary, primary_in(world, table, node->pod, "goal.drain.nodeIDs"));
-    drained.insert(primary);
+    TRY_OK(add_drained(world, table, node->pod, "goal.drain.nodeIDs", drained));
   }
-  if (drained.empty())
+  if (goal.pods.empty() && goal.node_ids.empty())
     return invalid_input("goal.drain names no pod and no node id: say which primaries to empty.");
-  if (std::ssize(drained) == table.size()) {
+  if (std::ssize(drained.primaries) == table.size()) {
     return invalid_input(
         fmt::format("goal.drain names all {} primaries: nobody is left to take the slots.", table.size()));
   }
@@ -235,13 +252,15 @@ Result<std::set<int>> drained_by(const World& world, const Table& table, const D
 
 Result<Layout> drain(const World& world, const Table& table, const DrainGoal& goal,
                      const std::vector<bool>& crowded) {
-  TRY(drained, drained_by(world, table, goal));
+  TRY(named, drained_by(world, table, goal));
+  const auto& drained = named.primaries;
   const auto bytes = costs(world.sizes, Metric::kMemory);
   const auto ones = costs(world.sizes, Metric::kSlots);
   const auto free_slots = empties(bytes);
   const std::vector<double> weights(table.size(), 100);
 
   Layout layout;
+  layout.notes = std::move(named.notes);
   layout.after = table.owner();
   layout.skew_before = skew_of(table, layout.after, bytes, weights);
   hand_out(layout.after, table, drained, bytes, crowded);

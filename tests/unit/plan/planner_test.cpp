@@ -182,10 +182,16 @@ TEST(Drain, ByNodeIdMeansThatVeryServer) {
   EXPECT_THAT(error_of(world, spec), HasSubstr("feed"));
 }
 
-TEST(Drain, AReplicaIsAnErrorThatNamesItsPrimary) {
+// As a pod that was drained and joined another primary is named again where a finished Drain is applied anew.
+TEST(Drain, AReplicaHasNothingToGiveWhichIsSaid) {
   auto world = world_of({{10 * kMB, 8192}, {10 * kMB, 8192}});
   world.nodes.push_back(replica_of(world.nodes[0], 1));
-  EXPECT_THAT(error_of(world, drain("replica-1")), HasSubstr("is a replica of redis-0"));
+  auto spec = drain("replica-1");
+  const auto plan = plan_of(world, spec);
+  EXPECT_TRUE(plan.batches.empty());
+  EXPECT_THAT(plan.notes, ::testing::Contains(HasSubstr("replica-1 is a replica of redis-0")));
+  spec.goal.drain.pods.push_back("redis-0");
+  EXPECT_EQ(row(plan_of(world, spec), "redis-0").slots_after, 0);
 }
 
 TEST(Drain, OfAllPrimariesIsRefused) {
