@@ -184,6 +184,7 @@ Decision follow(Step step, const Plan& plan) {
   if (auto waiting = ask_approval(step, plan)) return *std::move(waiting);
   if (auto waiting = keep_to_windows(step)) return *std::move(waiting);
   if (auto waiting = claim(step)) return *std::move(waiting);
+  if (auto clearing = clear_replica_marks(step)) return *std::move(clearing);
   if (auto waiting = raise_limits(step, plan)) return *std::move(waiting);
   return begin(std::move(step));
 }
@@ -263,6 +264,16 @@ std::optional<Decision> repair_own(Step& step) {
   if (auto waiting = claim(step)) return waiting;
   return step.act(RepairOpen{}, "Repairing",
                   fmt::format("finishing what was left open: slots {}", step.scene.journal_slots.text()));
+}
+
+// No primary has an open slot: what is still marked is so on replicas that were away when their primaries
+// closed it (valkey issue 998), and would be served by once they take over.
+std::optional<Decision> clear_replica_marks(Step& step) {
+  const auto& scene = step.scene;
+  if (scene.open_slots.empty() || scene.repaired || scene.repair_error) return std::nullopt;
+  if (auto waiting = claim(step)) return waiting;
+  return step.act(RepairOpen{false, scene.open_slots}, "Repairing",
+                  "clearing marks that only replicas keep: slots " + scene.open_slots.text());
 }
 
 // What another executor has under way looks like trouble to everybody else: who holds the claim is asked

@@ -74,6 +74,7 @@ Decision observe(Step step);
 // journal knows as this resource's own; the end of whoever else is at work.
 std::optional<Decision> claim(Step& step);
 std::optional<Decision> repair_own(Step& step);
+std::optional<Decision> clear_replica_marks(Step& step);
 std::optional<Decision> wait_for_other(Step& step);
 
 // Outside spec.windows: what runs stops at its next safe point, then it waits for the next opening.

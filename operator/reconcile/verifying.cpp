@@ -30,16 +30,6 @@ Decision not_yet(Step step, const Finding& blocker) {
   return step.enter(State::kFailed, "NotConverged", "30 s after the last move: " + sentence_of(blocker));
 }
 
-// No primary has an open slot any more: what is still marked is so on replicas that were away when their
-// primaries closed it (valkey issue 998), and would be served by once they take over.
-std::optional<Decision> clear_replica_marks(Step& step) {
-  const auto& scene = step.scene;
-  if (scene.open_slots.empty() || scene.repaired || scene.repair_error) return std::nullopt;
-  if (auto waiting = claim(step)) return waiting;
-  return step.act(RepairOpen{false, scene.open_slots}, "Repairing",
-                  "clearing marks that only replicas keep: slots " + scene.open_slots.text());
-}
-
 }  // namespace
 
 Decision verify(Step step) {

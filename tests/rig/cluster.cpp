@@ -76,7 +76,12 @@ void TestCluster::create() {
 
 int TestCluster::start_node(const ServerVersion& version, const ServerOptions& options) {
   const int index = size();
-  nodes_.push_back(std::make_unique<Server>(version, folder_ / ("node-" + std::to_string(index)), options));
+  auto own = options;
+  if (options_.own_addresses) {
+    own.host = "127.0.0." + std::to_string(10 + index);
+    own.config.push_back("bind-source-addr " + own.host);
+  }
+  nodes_.push_back(std::make_unique<Server>(version, folder_ / ("node-" + std::to_string(index)), own));
   Client client = node(index).connect();
   ids_.push_back(client.must({"CLUSTER", "MYID"}).text);
   // Epochs of their own from the start: equal ones would have to be sorted out by the cluster first.

@@ -21,6 +21,8 @@ struct ClusterOptions {
   int empty_primaries = 0;
   int replicas = 0;  // of each primary, empty ones as well
   ServerOptions server;
+  // 127.0.0.10, 127.0.0.11 and so on, from which they speak to each other, too (Redis 7.0, Valkey).
+  bool own_addresses = false;
   bool tls = false;  // with certificates of a CA of its own, see ca()
 };
 

@@ -83,6 +83,19 @@ TEST(Decide, MarksThatOnlyReplicasKeepAreClearedOnceBeforeTheEnd) {
   EXPECT_EQ(drive.until_final(), State::kSucceeded);
 }
 
+TEST(Decide, MarksThatOnlyReplicasKeepAreClearedBeforeTheFirstBatch) {
+  Drive drive;
+  drive.scene.open_slots = SlotSet::parse("7").value();
+  while (count<RepairOpen>(drive.once()) == 0) {
+    ASSERT_EQ(count<StartBatch>(drive.last), 0);
+    drive.obey();
+  }
+  EXPECT_TRUE(drive.scene.claim_held);
+  drive.obey();
+  drive.scene.open_slots = {};
+  EXPECT_EQ(drive.until_final(), State::kSucceeded);
+}
+
 TEST(Decide, APlanAboveTheThresholdWaitsForItsHash) {
   Drive drive;
   drive.resource.spec.approval = {ApprovalMode::kThreshold, 100, kGiB, ""};
