@@ -162,8 +162,7 @@ Status RepairRun::name_owners(const RepairPicture& picture, const std::vector<Re
     for (const auto& node : slot.nodes) {
       if (node.role == Role::kReplica || !node.owner.empty()) continue;
       words[node.id].push_back(setslot(slot.slot, "NODE", owner->id));
-      if (!node.importing_from.empty())
-        words[node.id].push_back(setslot(slot.slot, "IMPORTING", owner->id));
+      if (!node.importing_from.empty()) words[node.id].push_back(setslot(slot.slot, "IMPORTING", owner->id));
     }
   }
   for (auto& [node, commands] : words) TRY_OK(tell(node, std::move(commands)));

@@ -35,9 +35,9 @@ std::expected<std::vector<LimitRaise>, std::string> stretch_further(const World&
 // The world as it was before these limits were raised: what is planned does not hang on how far a resize is.
 World before_raises(World world, const std::vector<LimitRaise>& raises);
 
-// The most that a pod may hold when it gets this limit back: at rest half way between the high watermark, which
-// the plan promised, and the flood watermark, so that a promise which was a little short does not leave the
-// limit up for ever; and with a fork under the flood watermark.
+// The most that a pod may hold when it gets this limit back: at rest half way between the high watermark,
+// which the plan promised, and the flood watermark, so that a promise which was a little short does not leave
+// the limit up for ever; and with a fork under the flood watermark.
 Bytes most_at_rest(const WorldNode& node, Bytes limit, const HeadroomSpec& spec);
 
 }  // namespace rebalance

@@ -1,5 +1,5 @@
-// The network is cut in the middle of a move and comes back: between the program (and all clients) and a node,
-// and around a node, whose replica takes over meanwhile. The network is the test's own.
+// The network is cut in the middle of a move and comes back: between the program (and all clients) and a
+// node, and around a node, whose replica takes over meanwhile. The network is the test's own.
 #include "faults/durable.h"
 #include "rig/own_network.h"
 #include "servers/cli_rig.h"
@@ -30,16 +30,17 @@ class ANodeIsCutOff : public testing::TestWithParam<Cut> {
     options.server.node_timeout_ms = 3000;
     cluster_ = lopsided(options, GetParam().version, 3000);
     before_ = digest_of(*cluster_);
-    writer_ = std::make_unique<rig::Writer>(
-        cluster_->seed(), rig::WriterOptions{.operations_per_second = 100,
-                                             .deletes = false,
-                                             .timeout = rig::Milliseconds(2000),
-                                             .give_up = rig::Milliseconds(60'000)});
+    writer_ = std::make_unique<rig::Writer>(cluster_->seed(),
+                                            rig::WriterOptions{.operations_per_second = 100,
+                                                               .deletes = false,
+                                                               .timeout = rig::Milliseconds(2000),
+                                                               .give_up = rig::Milliseconds(60'000)});
     work_ = std::make_unique<Work>(*cluster_, kAtOnce);
     work_->aim("type: Balance", "engine: " + GetParam().engine + "\n" + kDurable +
                                     "batch: {maxSlots: 200, maxBytesPerSecond: 200Ki}\n");
     program_ = work_->start();
-    ASSERT_TRUE(rig::wait_until([&] { return slots_claimed_by(*cluster_, 3) > 200; }, rig::Milliseconds(60'000)))
+    ASSERT_TRUE(
+        rig::wait_until([&] { return slots_claimed_by(*cluster_, 3) > 200; }, rig::Milliseconds(60'000)))
         << program_->said();
   }
 
@@ -72,15 +73,14 @@ class ANodeIsCutOff : public testing::TestWithParam<Cut> {
   std::unique_ptr<Work> work_;
   std::unique_ptr<Started> program_;
 };
-// Not a target of KeyByKey: what MIGRATE has brought and its replica has not yet is lost with it, and its shard
-// may have two primaries for a while (docs/engines.md).
+// Not a target of KeyByKey: what MIGRATE has brought and its replica has not yet is lost with it, and its
+// shard may have two primaries for a while (docs/engines.md).
 INSTANTIATE_TEST_SUITE_P(Faults, ANodeIsCutOff,
                          testing::Values(Cut{"KeyByKey", "v91", 0}, Cut{"LiveCopy", "r70", 3},
                                          Cut{"Atomic", "r86", 3}),
                          cut_name);
 INSTANTIATE_TEST_SUITE_P(LongFaults, ANodeIsCutOff,
-                         testing::Values(Cut{"LiveCopy", "r70", 0}, Cut{"Atomic", "v91", 0}),
-                         cut_name);
+                         testing::Values(Cut{"LiveCopy", "r70", 0}, Cut{"Atomic", "v91", 0}), cut_name);
 
 TEST_P(ANodeIsCutOff, FromItsClientsForALittleWhileAndNothingIsLost) {
   network_->cut_off_from_clients(host());

@@ -3,8 +3,8 @@
 // connections. In the end one run finishes, nothing that was acknowledged is lost, and redis-cli finds
 // nothing to complain of. All faults here are such that Redis' own asynchronous replication loses nothing
 // either: servers that crash come back with an append-only file that is flushed at each write, and fail-overs
-// are those that a replica asks its primary for. One window is Redis' own all the same, and its slots are left
-// out of the verdict: a source that fails over forgets which slots it was giving key by key, so that its
+// are those that a replica asks its primary for. One window is Redis' own all the same, and its slots are
+// left out of the verdict: a source that fails over forgets which slots it was giving key by key, so that its
 // clients find none of the keys that have moved, and write beside them (docs/engines.md).
 #include <csignal>
 #include <random>

@@ -63,8 +63,8 @@ class Writer {
   int64_t acknowledged() const;  // so far
   // Ends the threads; once. With a window, the percentiles leave out what was due before and after it.
   WriterReport stop(const std::optional<TimeWindow>& window = {});
-  // After stop(): reads every key and compares. A key whose last outcome is unknown was not written again, and
-  // may be either. Keys of the slots in `unjudged` are left out.
+  // After stop(): reads every key and compares. A key whose last outcome is unknown was not written again,
+  // and may be either. Keys of the slots in `unjudged` are left out.
   WriterVerdict verify(const std::set<int>& unjudged = {});
 
  private:

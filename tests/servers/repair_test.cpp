@@ -172,7 +172,8 @@ TEST_P(Repair, TheCopyOfAnOwnerIsNotOverwrittenByAStrangersEqualOne) {
   };
   expect_owner(0, 4, repair());
   const auto restored = writes("restore") + writes("restore-asking");
-  EXPECT_TRUE(restored.starts_with("calls=2,")) << restored << ": one was refused, one brought what it lacked";
+  EXPECT_TRUE(restored.starts_with("calls=2,"))
+      << restored << ": one was refused, one brought what it lacked";
   EXPECT_EQ(keys(1), 0);
 }
 
