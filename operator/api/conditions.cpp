@@ -104,7 +104,10 @@ Said balanced(const RebalanceStatus& status) {
   return of_state(status, done && !only_planned && status.reason != "SlotsSkipped");
 }
 
+// A regression is told whatever the goal: whoever thinks of taking a node away should know of it.
 Said safe_to_decommission(const RebalanceStatus& status, const Evidence& evidence) {
+  if (status.regression) return no(status.regression->reason, status.regression->sentence);
+  if (status.reason == "WorseThanBefore") return no(status.reason, status.message);  // by an earlier process
   if (evidence.spec.goal.type != GoalType::kDrain)
     return no("NotADrain", "the goal is not Drain: no pod is to be removed");
   const auto& drain = evidence.spec.goal.drain;

@@ -64,6 +64,13 @@ struct RollBack {
   bool operator==(const RollBack&) const = default;
 };
 
+// What is worse than it was before the first slot moved.
+struct Regression {
+  std::string reason;    // CamelCase, from the documented list
+  std::string sentence;  // what it was, what it is, and where
+  bool operator==(const Regression&) const = default;
+};
+
 struct RebalanceStatus {
   State state = State::kPlanning;
   std::string reason;   // CamelCase, from the documented list
@@ -77,6 +84,7 @@ struct RebalanceStatus {
   std::optional<ColdCount> cold_keys;  // of the slots that were about to move
   int speed_percent = 100;             // of the time that engines may use
   std::string speed_reason;            // why it is less; empty: it is not
+  std::optional<Regression> regression;  // by the last look while it was observed
 };
 
 }  // namespace rebalance

@@ -21,8 +21,9 @@ constexpr Millis kLastWord{10'000};
 
 std::string now_text() { return rfc3339(std::chrono::system_clock::now()); }
 
-bool is_trouble(State state) {
-  return state == State::kFailed || state == State::kRefused || state == State::kPlanStale;
+bool is_trouble(State state, const std::string& reason) {
+  return state == State::kFailed || state == State::kRefused || state == State::kPlanStale ||
+         reason == "WorseThanBefore";
 }
 
 }  // namespace
@@ -158,12 +159,13 @@ void KubeReporter::raised(const std::vector<LimitRaise>& limits) {
 void KubeReporter::event(const std::string& reason, const std::string& message) {
   static const std::set<std::string> kWarnings{"Failure",         "ClaimLost",         "PodRestarted",
                                                "TtlIgnored",      "DefragNotPossible", "DefragStaysOn",
-                                               "ColdKeysUnknown", "CannotResize",      "LimitStays"};
+                                               "ColdKeysUnknown", "CannotResize",      "LimitStays",
+                                               "WorseThanBefore"};
   tell(kWarnings.contains(reason), reason, message);
 }
 
 void KubeReporter::summary(const Summary& summary) {
-  tell(is_trouble(summary.state), summary.reason, summary.message);
+  tell(is_trouble(summary.state, summary.reason), summary.reason, summary.message);
 }
 
 // To people: as an event of the API server, and in the log.
@@ -177,7 +179,7 @@ void KubeReporter::say(State state, std::string reason, std::string message) {
   const std::scoped_lock lock(mutex_);
   auto& status = document_.status;
   const bool urgent = status.state != state || status.reason != reason;
-  if (urgent) tell(is_trouble(state), reason, message);
+  if (urgent) tell(is_trouble(state, reason), reason, message);
   status.state = state;
   status.reason = std::move(reason);
   status.message = std::move(message);

@@ -63,7 +63,7 @@ int exit_code(State state, const std::string& reason) {
   if (reason == "Stopped") return kStoppedCode;
   if (reason == "ClaimLost") return kFailedCode;
   switch (state) {
-    case State::kSucceeded: return kDone;
+    case State::kSucceeded: return reason == "WorseThanBefore" ? kFailedCode : kDone;
     case State::kRolledBack: return reason == "FailedAndRolledBack" ? kFailedCode : kDone;
     case State::kAwaitingApproval: return kAwaitingApprovalCode;
     case State::kRefused: return reason == "InvalidGoal" ? kUsage : kRefusedCode;

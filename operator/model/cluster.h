@@ -70,6 +70,7 @@ struct MemoryReading {
   Bytes lazyfree_pending = 0;  // objects
   Bytes last_cow = 0;  // the larger of rdb_last_cow_size and aof_last_cow_size: what its last fork copied
   std::int64_t evicted_keys = 0;
+  std::int64_t rejected_connections = 0;  // for maxclients
   // The allocator gives back what a growing buffer outgrew only seconds later: jemalloc since 5.3.1.
   bool holds_outgrown = false;
   Bytes base() const { return rss > working_set ? rss : working_set; }

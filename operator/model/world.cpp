@@ -12,6 +12,7 @@ WorldNode slim(const NodeState& node) {
   row.id = node.id;
   row.pod = node.pod;
   row.run_id = node.run_id;
+  row.uptime_seconds = node.uptime_seconds;
   row.functions = node.functions;
   row.role = node.role;
   row.primary = node.primary;

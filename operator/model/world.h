@@ -14,6 +14,7 @@ struct WorldNode {
   NodeId id;
   PodName pod;
   std::string run_id;  // another one means another process: a restart
+  std::int64_t uptime_seconds = 0;
   int restart_count = 0;
   int functions = 0;  // libraries
   bool oom_killed = false;

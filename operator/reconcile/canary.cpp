@@ -3,21 +3,12 @@
 
 #include <algorithm>
 
+#include "reconcile/baseline.h"
 #include "reconcile/preflight.h"
 #include "reconcile/step.h"
 
 namespace rebalance {
 namespace {
-
-// What a target may grow beside what was moved to it: buffers of clients come and go, and clients write on.
-Bytes noise(const Plan& plan, const World& world) {
-  constexpr Bytes kLeast = 4 * kMiB, kShareOfLimit = 100;
-  Bytes limit = 0;
-  for (const auto& batch : plan.batches) {
-    if (const WorldNode* target = world.find(batch.target)) limit = std::max(limit, target->limit);
-  }
-  return std::max(kLeast, limit / kShareOfLimit);
-}
 
 // By who owns them now, so that a restart in the middle counts on.
 int arrived(const Plan& plan, const World& world) {
@@ -29,37 +20,6 @@ int arrived(const Plan& plan, const World& world) {
   return slots;
 }
 
-// Latencies below this share of what is allowed differ from moment to moment.
-constexpr double kNoiseOfLatency = 0.5;
-
-std::optional<std::string> what_clients_feel(const Step& step, const ProbeReading& before,
-                                             const ProbeReading& now) {
-  const auto& canary = step.spec.canary;
-  const auto failed = now.failed - before.failed, sent = now.sent - before.sent;
-  if (failed * 100 > canary.max_error_percent * sent) {
-    return fmt::format("{} did not answer {} of {} probes (canary.maxErrorPercent is {})", now.pod, failed,
-                       sent, canary.max_error_percent);
-  }
-  const double most = std::max(before.p99_millis * (100 + canary.max_latency_increase_percent) / 100,
-                               kNoiseOfLatency * step.spec.safety.max_latency_millis);
-  if (now.p99_millis <= most) return std::nullopt;
-  return fmt::format(
-      "{} answers probes in {:.1f} ms (p99), where it was {:.1f} before "
-      "(canary.maxLatencyIncreasePercent is {})",
-      now.pod, now.p99_millis, before.p99_millis, canary.max_latency_increase_percent);
-}
-
-std::optional<std::string> what_clients_feel(const Step& step) {
-  const auto& before = step.decision.notebook.canary.before;
-  if (!before) return std::nullopt;
-  for (const auto& now : step.scene.probes) {
-    const auto then = std::ranges::find(*before, now.pod, &ProbeReading::pod);
-    if (then == before->end()) continue;
-    if (auto worse = what_clients_feel(step, *then, now)) return worse;
-  }
-  return std::nullopt;
-}
-
 std::optional<std::string> what_got_worse(const Step& step) {
   const auto& notes = step.decision.notebook.canary;
   const auto allowed = static_cast<Bytes>(kPredictionMargin * static_cast<double>(notes.expected)) +
@@ -68,7 +28,9 @@ std::optional<std::string> what_got_worse(const Step& step) {
     return fmt::format("the targets grew by {}, where {} was expected", human_bytes(notes.grown),
                        human_bytes(notes.expected));
   }
-  if (auto worse = what_clients_feel(step)) return worse;
+  const auto& baseline = step.decision.notebook.baseline;
+  const auto felt = baseline ? what_clients_feel(step, *baseline) : std::nullopt;
+  if (felt) return felt->sentence;
   const auto findings = preflight(*step.decision.status.plan, step.scene.world, step.spec);
   const Finding* blocker = first_blocker(findings);
   return blocker == nullptr ? std::nullopt : std::optional(sentence_of(*blocker));
@@ -92,19 +54,6 @@ void note_canary(Step& step, const BatchEnd& end) {
   if (step.status().state != State::kCanary || !end.measured || end.error) return;
   step.notebook().canary.expected += end.batch.bytes;
   step.notebook().canary.grown += end.grown;
-}
-
-std::optional<Decision> probe_before_canary(Step& step) {
-  constexpr std::int64_t kEnough = 40;
-  auto& before = step.notebook().canary.before;
-  const auto& probes = step.scene.probes;
-  if (step.status().state != State::kCanary || before || probes.empty() || !step.scene.running.empty())
-    return std::nullopt;
-  if (std::ranges::any_of(probes, [](const ProbeReading& probe) { return probe.sent < kEnough; }))
-    return step.stay("ProbingLatency", "how fast the servers answer is probed before the first slot moves",
-                     Millis(200));
-  before = probes;
-  return std::nullopt;
 }
 
 Decision watch_canary(Step step) {

@@ -96,9 +96,25 @@ using Action = std::variant<TakeClaim, StartBatch, StopBatches, RepairOpen, Find
 // The first slots of a plan, which are watched before the rest goes.
 struct CanaryNotes {
   bool passed = false;
-  std::optional<Instant> watched_since;             // all of them have moved
-  Bytes expected = 0, grown = 0;                    // of the targets, by the estimate and as measured
-  std::optional<std::vector<ProbeReading>> before;  // the first slot moved
+  std::optional<Instant> watched_since;  // all of them have moved
+  Bytes expected = 0, grown = 0;         // of the targets, by the estimate and as measured
+};
+
+// What one server was like at one moment.
+struct NodeFigures {
+  std::string run_id;
+  bool in_sync = true;
+  Bytes lag = 0, base = 0;
+  std::int64_t evicted_keys = 0, rejected_connections = 0;  // since the server started
+  std::int64_t uptime_seconds = 0;
+};
+
+// What all of them were like, to compare another moment with.
+struct Figures {
+  Instant when;
+  std::map<PodName, NodeFigures> nodes;
+  std::vector<ProbeReading> probes;
+  bool resumed = false;  // slots had moved by then
 };
 
 // How fast slots move, by what clients feel.
@@ -128,6 +144,8 @@ struct Notebook {
   std::optional<Instant> last_end;         // of a batch, for pauseSeconds
   std::optional<Instant> observing_since;
   std::optional<Instant> infeasible_since;  // the kubelet says that a raise is
+  std::optional<Figures> baseline;          // from before the first slot moved
+  std::optional<Figures> last_look;         // of those while it is observed
   CanaryNotes canary;
   SpeedNotes speed;
   int failures_before = 0;  // of the way there, which a rollback does not answer for

@@ -292,7 +292,7 @@ Decision move(Step step) {
   if (auto waiting = keep_to_windows(step)) return *std::move(waiting);
   if (auto holding = hold_for_latency(step)) return *std::move(holding);
   if (auto holding = hold_unhealthy(step)) return *std::move(holding);
-  if (auto probing = probe_before_canary(step)) return *std::move(probing);
+  if (auto probing = take_baseline(step)) return *std::move(probing);
   if (pausing(step)) return step.stay("Pausing", "pausing between batches", Millis(200));
   const Plan plan = *step.status().plan;
   Starter starter(step, plan);

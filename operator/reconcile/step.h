@@ -62,8 +62,8 @@ bool wants_canary(const Step& step, const Plan& plan);
 // How many slots may be started now: what the canary leaves, or all.
 int may_still_start(const Step& step, const Plan& plan);
 void note_canary(Step& step, const BatchEnd& end);
-// Before the first slot of a canary: what there is to compare with.
-std::optional<Decision> probe_before_canary(Step& step);
+// Before the first slot moves: what there is to compare with, for a canary and for observing.
+std::optional<Decision> take_baseline(Step& step);
 // The slots of the canary have moved: on to Rebalancing after observeSeconds, or Failed.
 Decision watch_canary(Step step);
 // Verifying and Observing.

@@ -209,6 +209,7 @@ MemoryReading parse_memory(const Info& info) {
   memory.lazyfree_pending = info.number("lazyfree_pending_objects");
   memory.last_cow = std::max(info.number("rdb_last_cow_size"), info.number("aof_last_cow_size"));
   memory.evicted_keys = info.number("evicted_keys");
+  memory.rejected_connections = info.number("rejected_connections");
   memory.holds_outgrown = holds_outgrown(info.text("mem_allocator"));
   return memory;
 }

@@ -1,27 +1,10 @@
 // How fast slots move follows what our own probes of the servers say.
-#include <thread>
-
+#include "servers/busy.h"
 #include "servers/cli_rig.h"
 #include "servers/run_rig.h"
 
 namespace rebalance {
 namespace {
-
-// A server that serves nobody for a tenth of a second, again and again.
-class Busy {
- public:
-  explicit Busy(const rig::Server& server)
-      : thread_([&server](const std::stop_token& stop) {
-          auto client = server.connect();
-          while (!stop.stop_requested()) client.command({"EVAL", kLoop, "0"});
-        }) {}
-
- private:
-  static constexpr const char* kLoop =
-      "local function now() local t = redis.call('TIME') return t[1] * 1000 + t[2] / 1000 end "
-      "local till = now() + 100 while now() < till do end return 1";
-  std::jthread thread_;
-};
 
 TEST(OwnProbes, SlowAMoveDownWhileAServerAnswersLateAndSpeedItUpAfterwards) {
   const auto cluster = lopsided();

@@ -1,0 +1,97 @@
+// Observing on real servers: what is worse than before the move is told while it lasts, and no longer.
+#include "servers/busy.h"
+#include "servers/cli_rig.h"
+#include "servers/run_rig.h"
+
+namespace rebalance {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+
+int times(const std::string& text, const std::string& what) {
+  int found = 0;
+  for (auto at = text.find(what); at != std::string::npos; at = text.find(what, at + 1)) found++;
+  return found;
+}
+
+constexpr const char* kWorse = "Observing (WorseThanBefore)";
+constexpr const char* kCalm = "Observing (Observing)";
+
+// A Drain of redis-0, which is watched afterwards; clients of a machine that is busy elsewhere wait at times.
+struct Watched {
+  explicit Watched(int seconds, const std::string& version = "r70")
+      : cluster(lopsided({}, version)), work(*cluster) {
+    work.aim(drain_of("redis-0"), "canary: {slots: 0}\nsafety: {replicas: Ignore, persistence: Ignore, "
+                                  "maxLatencyMillis: 800}\nobserveSeconds: " +
+                                      std::to_string(seconds) + "\n");
+    program = work.start({"--observe"});
+  }
+  bool says(const std::string& what, int how_often = 1) const {
+    return rig::wait_until([&] { return times(program->said(), what) >= how_often; },
+                           rig::Milliseconds(60'000));
+  }
+  std::unique_ptr<rig::TestCluster> cluster;
+  Work work;
+  std::unique_ptr<Started> program;
+};
+
+class Observing : public testing::TestWithParam<rig::ServerVersion> {};
+INSTANTIATE_TEST_SUITE_P(Run, Observing, testing::ValuesIn(two_versions()),
+                         rig::version_name<testing::TestParamInfo<rig::ServerVersion>>);
+
+TEST_P(Observing, OfACalmClusterEndsWellAfterItsTime) {
+  Watched watched(10, GetParam().name);
+  ASSERT_TRUE(watched.says(kCalm)) << watched.program->said();
+  const auto since = std::chrono::steady_clock::now();
+  EXPECT_EQ(watched.program->exit_code(), kDone) << watched.program->said();
+  EXPECT_GE(std::chrono::steady_clock::now() - since, std::chrono::seconds(8));
+  EXPECT_THAT(watched.program->said(), Not(HasSubstr("WorseThanBefore")));
+  EXPECT_EQ(watched.cluster->slots_of(0), 0);
+  expect_clean(*watched.cluster);
+}
+
+TEST_P(Observing, TellsThatAServerAnswersLateAndThatThisHasPassed) {
+  Watched watched(40, GetParam().name);
+  ASSERT_TRUE(watched.says(kCalm)) << watched.program->said();
+  {
+    const Busy busy(watched.cluster->node(1), 1000);
+    ASSERT_TRUE(watched.says(kWorse)) << watched.program->said();
+    EXPECT_THAT(watched.program->said(), HasSubstr("redis-1 answers probes in "));
+  }
+  EXPECT_TRUE(watched.says(kCalm, 2)) << watched.program->said();
+  EXPECT_EQ(watched.program->exit_code(), kDone) << watched.program->said();
+  EXPECT_EQ(times(watched.program->said(), kWorse), 1) << watched.program->said();
+}
+
+TEST_P(Observing, EndsWithoutASafeWordWhereItDoesNotPass) {
+  Watched watched(10, GetParam().name);
+  ASSERT_TRUE(watched.says(kCalm)) << watched.program->said();
+  const Busy busy(watched.cluster->node(1), 1000);
+  EXPECT_EQ(watched.program->exit_code(), kFailed) << watched.program->said();
+  EXPECT_THAT(watched.program->said(), HasSubstr("WorseThanBefore"));
+  EXPECT_EQ(watched.cluster->slots_of(0), 0) << "all slots have moved all the same";
+}
+
+// A server whose clients are more than it takes turns the next ones away.
+TEST_P(Observing, TellsThatConnectionsAreRejected) {
+  Watched watched(40, GetParam().name);
+  ASSERT_TRUE(watched.says(kCalm)) << watched.program->said();
+  const auto& server = watched.cluster->node(2);
+  auto client = server.connect();
+  client.must({"CONFIG", "SET", "maxclients", "1"});
+  for (int i = 0; i < 20; i++) {
+    try {
+      server.connect().must({"PING"});
+    } catch (const std::exception&) {  // as it should be
+    }
+  }
+  client.must({"CONFIG", "SET", "maxclients", "10000"});
+  ASSERT_TRUE(watched.says(kWorse)) << watched.program->said();
+  EXPECT_THAT(watched.program->said(), HasSubstr("redis-2 rejected connections: "));
+  EXPECT_TRUE(watched.says(kCalm, 2)) << watched.program->said();
+  EXPECT_EQ(watched.program->exit_code(), kDone) << watched.program->said();
+}
+
+}  // namespace
+}  // namespace rebalance
