@@ -20,11 +20,11 @@ constexpr const char* kCalm = "Observing (Observing)";
 
 // A Drain of redis-0, which is watched afterwards; clients of a machine that is busy elsewhere wait at times.
 struct Watched {
-  explicit Watched(int seconds, const std::string& version = "r70")
-      : cluster(lopsided({}, version)), work(*cluster) {
-    work.aim(drain_of("redis-0"), "canary: {slots: 0}\nsafety: {replicas: Ignore, persistence: Ignore, "
-                                  "maxLatencyMillis: 800}\nobserveSeconds: " +
-                                      std::to_string(seconds) + "\n");
+  explicit Watched(int seconds) : cluster(lopsided()), work(*cluster, kAtOnce) {
+    work.aim(drain_of("redis-0"),
+             "canary: {slots: 0}\nsafety: {replicas: Ignore, persistence: Ignore, "
+             "maxLatencyMillis: 800}\nobserveSeconds: " +
+                 std::to_string(seconds) + "\n");
     program = work.start({"--observe"});
   }
   bool says(const std::string& what, int how_often = 1) const {
@@ -36,12 +36,8 @@ struct Watched {
   std::unique_ptr<Started> program;
 };
 
-class Observing : public testing::TestWithParam<rig::ServerVersion> {};
-INSTANTIATE_TEST_SUITE_P(Run, Observing, testing::ValuesIn(two_versions()),
-                         rig::version_name<testing::TestParamInfo<rig::ServerVersion>>);
-
-TEST_P(Observing, OfACalmClusterEndsWellAfterItsTime) {
-  Watched watched(10, GetParam().name);
+TEST(Observing, OfACalmClusterEndsWellAfterItsTime) {
+  Watched watched(10);
   ASSERT_TRUE(watched.says(kCalm)) << watched.program->said();
   const auto since = std::chrono::steady_clock::now();
   EXPECT_EQ(watched.program->exit_code(), kDone) << watched.program->said();
@@ -51,8 +47,8 @@ TEST_P(Observing, OfACalmClusterEndsWellAfterItsTime) {
   expect_clean(*watched.cluster);
 }
 
-TEST_P(Observing, TellsThatAServerAnswersLateAndThatThisHasPassed) {
-  Watched watched(40, GetParam().name);
+TEST(Observing, TellsThatAServerAnswersLateAndThatThisHasPassed) {
+  Watched watched(40);
   ASSERT_TRUE(watched.says(kCalm)) << watched.program->said();
   {
     const Busy busy(watched.cluster->node(1), 1000);
@@ -64,8 +60,8 @@ TEST_P(Observing, TellsThatAServerAnswersLateAndThatThisHasPassed) {
   EXPECT_EQ(times(watched.program->said(), kWorse), 1) << watched.program->said();
 }
 
-TEST_P(Observing, EndsWithoutASafeWordWhereItDoesNotPass) {
-  Watched watched(10, GetParam().name);
+TEST(Observing, EndsWithoutASafeWordWhereItDoesNotPass) {
+  Watched watched(10);
   ASSERT_TRUE(watched.says(kCalm)) << watched.program->said();
   const Busy busy(watched.cluster->node(1), 1000);
   EXPECT_EQ(watched.program->exit_code(), kFailed) << watched.program->said();
@@ -74,8 +70,8 @@ TEST_P(Observing, EndsWithoutASafeWordWhereItDoesNotPass) {
 }
 
 // A server whose clients are more than it takes turns the next ones away.
-TEST_P(Observing, TellsThatConnectionsAreRejected) {
-  Watched watched(40, GetParam().name);
+TEST(Observing, TellsThatConnectionsAreRejected) {
+  Watched watched(40);
   ASSERT_TRUE(watched.says(kCalm)) << watched.program->said();
   const auto& server = watched.cluster->node(2);
   auto client = server.connect();
