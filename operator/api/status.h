@@ -79,11 +79,11 @@ struct RebalanceStatus {
   std::string approved_hash;            // what may be executed; empty: nothing
   std::vector<FailureRecord> failures;  // the last ones, oldest first
   int failure_count = 0;
-  std::string execution_started;       // RFC 3339, when the first slot was about to move; empty: not yet
-  std::optional<RollBack> roll_back;   // it has begun
-  std::optional<ColdCount> cold_keys;  // of the slots that were about to move
-  int speed_percent = 100;             // of the time that engines may use
-  std::string speed_reason;            // why it is less; empty: it is not
+  std::string execution_started;         // RFC 3339, when the first slot was about to move; empty: not yet
+  std::optional<RollBack> roll_back;     // it has begun
+  std::optional<ColdCount> cold_keys;    // of the slots that were about to move
+  int speed_percent = 100;               // of the time that engines may use
+  std::string speed_reason;              // why it is less; empty: it is not
   std::optional<Regression> regression;  // by the last look while it was observed
 };
 

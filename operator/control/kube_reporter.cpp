@@ -157,10 +157,9 @@ void KubeReporter::raised(const std::vector<LimitRaise>& limits) {
 }
 
 void KubeReporter::event(const std::string& reason, const std::string& message) {
-  static const std::set<std::string> kWarnings{"Failure",         "ClaimLost",         "PodRestarted",
-                                               "TtlIgnored",      "DefragNotPossible", "DefragStaysOn",
-                                               "ColdKeysUnknown", "CannotResize",      "LimitStays",
-                                               "WorseThanBefore"};
+  static const std::set<std::string> kWarnings{
+      "Failure",       "ClaimLost",       "PodRestarted", "TtlIgnored", "DefragNotPossible",
+      "DefragStaysOn", "ColdKeysUnknown", "CannotResize", "LimitStays", "WorseThanBefore"};
   tell(kWarnings.contains(reason), reason, message);
 }
 

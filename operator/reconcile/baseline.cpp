@@ -54,8 +54,8 @@ Bytes predicted(const Compared& of) {
 // What stood above its ceiling already is worse only where it has grown.
 std::optional<Regression> memory(const Compared& of) {
   const Bytes base = of.now.memory.base();
-  const Bytes slack = of.step.decision.status.plan ? noise(*of.step.decision.status.plan, of.step.scene.world)
-                                                   : Bytes{0};
+  const Bytes slack =
+      of.step.decision.status.plan ? noise(*of.step.decision.status.plan, of.step.scene.world) : Bytes{0};
   if (base <= of.before.base + slack) return std::nullopt;
   const auto high = [&](Bytes wall, const char* which) {
     return Regression{"MemoryHigh", fmt::format("{} stands at {}, above {} of {}, where it was at {} {}",
@@ -84,8 +84,8 @@ std::optional<Regression> counted(const Compared& of, const Counter& counter) {
   const double a_second = static_cast<double>(counter.before) / life;
   if (more <= 0 || static_cast<double>(more) <= kWaver * a_second * of.span) return std::nullopt;
   return Regression{counter.reason,
-                    fmt::format("{} {} {} in the last {:.0f} s, where it was {:.1f} in as long {}", of.now.pod,
-                                counter.what, more, of.span, a_second * of.span, of.then())};
+                    fmt::format("{} {} {} in the last {:.0f} s, where it was {:.1f} in as long {}",
+                                of.now.pod, counter.what, more, of.span, a_second * of.span, of.then())};
 }
 
 std::optional<Regression> worse(const Compared& of) {
@@ -106,19 +106,20 @@ std::optional<Regression> worse(const Step& step, const ProbeReading& before, co
   const bool goes_on = now.sent >= since.sent;  // else the probes began anew
   const auto failed = now.failed - (goes_on ? since.failed : 0), sent = now.sent - (goes_on ? since.sent : 0);
   if (failed * 100 > canary.max_error_percent * sent) {
-    return Regression{"ProbesUnanswered",
-                      fmt::format("{} did not answer {} of {} probes, where it was {} of {} {} "
-                                  "(canary.maxErrorPercent is {})",
-                                  now.pod, failed, sent, before.failed, before.sent, then,
-                                  canary.max_error_percent)};
+    return Regression{
+        "ProbesUnanswered",
+        fmt::format("{} did not answer {} of {} probes, where it was {} of {} {} "
+                    "(canary.maxErrorPercent is {})",
+                    now.pod, failed, sent, before.failed, before.sent, then, canary.max_error_percent)};
   }
   const double most = std::max(before.p99_millis * (100 + canary.max_latency_increase_percent) / 100,
                                kNoiseOfLatency * step.spec.safety.max_latency_millis);
   if (now.p99_millis <= most) return std::nullopt;
-  return Regression{"ProbesSlower", fmt::format("{} answers probes in {:.1f} ms (p99), where it was {:.1f} {} "
-                                                "(canary.maxLatencyIncreasePercent is {})",
-                                                now.pod, now.p99_millis, before.p99_millis, then,
-                                                canary.max_latency_increase_percent)};
+  return Regression{
+      "ProbesSlower",
+      fmt::format("{} answers probes in {:.1f} ms (p99), where it was {:.1f} {} "
+                  "(canary.maxLatencyIncreasePercent is {})",
+                  now.pod, now.p99_millis, before.p99_millis, then, canary.max_latency_increase_percent)};
 }
 
 const ProbeReading* probe_of(const Figures& figures, const PodName& pod) {
@@ -142,8 +143,8 @@ Figures figures_now(const Scene& scene) {
   Figures figures{scene.now, {}, scene.probes, false};
   for (const auto& node : scene.world.nodes) {
     const auto& memory = node.memory;
-    figures.nodes[node.pod] = {node.run_id,          node.in_sync,        node.lag,
-                               memory.base(),        memory.evicted_keys, memory.rejected_connections,
+    figures.nodes[node.pod] = {node.run_id,        node.in_sync,        node.lag,
+                               memory.base(),      memory.evicted_keys, memory.rejected_connections,
                                node.uptime_seconds};
   }
   return figures;
