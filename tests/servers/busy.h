@@ -4,23 +4,28 @@
 #include <string>
 #include <thread>
 
-#include "rig/server.h"
+#include "rig/cluster.h"
 
 namespace rebalance {
 
-// A server that serves nobody for so long, a tenth of a second, again and again.
+inline rig::ClusterOptions with_debug() {
+  rig::ClusterOptions options;
+  options.server.debug = true;
+  return options;
+}
+
+// A server, of a cluster with_debug(), that serves nobody for so long, a tenth of a second, again and again.
+// No script: time stands still in those of Redis 7.2 and later, which would wait for its passing for ever.
 class Busy {
  public:
   explicit Busy(const rig::Server& server, int millis = 100)
       : thread_([&server, millis](const std::stop_token& stop) {
           auto client = server.connect();
-          while (!stop.stop_requested()) client.command({"EVAL", kLoop, "0", std::to_string(millis)});
+          const auto seconds = std::to_string(millis / 1000.0);
+          while (!stop.stop_requested()) client.must({"DEBUG", "SLEEP", seconds});
         }) {}
 
  private:
-  static constexpr const char* kLoop =
-      "local function now() local t = redis.call('TIME') return t[1] * 1000 + t[2] / 1000 end "
-      "local till = now() + tonumber(ARGV[1]) while now() < till do end return 1";
   std::jthread thread_;
 };
 

@@ -7,7 +7,7 @@ namespace rebalance {
 namespace {
 
 TEST(OwnProbes, SlowAMoveDownWhileAServerAnswersLateAndSpeedItUpAfterwards) {
-  const auto cluster = lopsided();
+  const auto cluster = lopsided(with_debug());
   const auto before = rig::digest(cluster->seed());
   Work work(*cluster);
   work.aim("type: Balance", "engine: KeyByKey\nbatch: {maxBytesPerSecond: 25Ki}\n");
