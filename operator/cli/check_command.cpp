@@ -13,6 +13,7 @@
 #include "control/observer.h"
 #include "control/run.h"
 #include "kube/manifest_files.h"
+#include "plan/hot_slots.h"
 #include "plan/planner.h"
 #include "plan/steady.h"
 #include "reconcile/preflight.h"
@@ -38,6 +39,9 @@ std::vector<Finding> plan_findings(const Plan& plan, const Survey& seen) {
                             : fmt::format("{} slots, {} in {} batches; every prefix fits", plan.slots,
                                           human_bytes(plan.bytes), plan.batches.size());
   out.push_back({Severity::kOk, "Plan", "", evidence, ""});
+  const auto unknown = operations_unknown(seen.world, seen.resource.spec.hot_slots);
+  if (!plan.nothing_to_do() && !unknown.empty())
+    out.push_back({Severity::kOk, "HotSlots", "", unknown, ""});
   return out;
 }
 

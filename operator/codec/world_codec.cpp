@@ -116,8 +116,11 @@ void put_row(std::string& out, const char* name, const auto& values, int from, i
 void put_sizes(std::string& out, const SlotSizes& sizes) {
   out += fmt::format("sizes:\n  exact: {}\n", sizes.exact);
   if (sizes.error_percent != 0) out += fmt::format("  errorPercent: {}\n", sizes.error_percent);
+  if (!sizes.cpu_known.empty()) out += fmt::format("  cpuKnown: {}\n", quoted(sizes.cpu_known.text()));
+  if (!sizes.cpu_recent.empty()) out += fmt::format("  cpuRecent: {}\n", quoted(sizes.cpu_recent.text()));
   const auto holds = [&](int slot) {
-    return slot < kSlotCount && (sizes.bytes[slot] != 0 || sizes.keys[slot] != 0);
+    return slot < kSlotCount &&
+           (sizes.bytes[slot] != 0 || sizes.keys[slot] != 0 || sizes.cpu_usec[slot] != 0);
   };
   bool first = true;
   for (int slot = 0; slot < kSlotCount; ++slot) {
@@ -128,6 +131,7 @@ void put_sizes(std::string& out, const SlotSizes& sizes) {
     out += fmt::format("    - from: {}\n", from);
     put_row(out, "bytes", sizes.bytes, from, slot);
     put_row(out, "keys", sizes.keys, from, slot);
+    if (!sizes.cpu_known.empty()) put_row(out, "cpuUsec", sizes.cpu_usec, from, slot);
   }
 }
 
@@ -307,6 +311,8 @@ Status read_sizes(const YamlNode& in, const std::string& source, SlotSizes& size
   Fields fields(in, source, "sizes");
   fields.boolean("exact", sizes.exact);
   fields.number("errorPercent", sizes.error_percent);
+  fields.slots("cpuKnown", sizes.cpu_known);
+  fields.slots("cpuRecent", sizes.cpu_recent);
   const auto* runs = fields.take("runs");
   TRY_OK(fields.done());
   if (runs == nullptr) return {};
@@ -314,10 +320,11 @@ Status read_sizes(const YamlNode& in, const std::string& source, SlotSizes& size
     Fields row(run, source, "a run");
     int from = 0;
     row.integer("from", from);
-    const auto *bytes = row.take("bytes"), *keys = row.take("keys");
+    const auto *bytes = row.take("bytes"), *keys = row.take("keys"), *cpu = row.take("cpuUsec");
     TRY_OK(row.done());
     TRY_OK(read_row(bytes, source, from, sizes.bytes));
     TRY_OK(read_row(keys, source, from, sizes.keys));
+    TRY_OK(read_row(cpu, source, from, sizes.cpu_usec));
   }
   return {};
 }

@@ -14,8 +14,11 @@ void add(SlotSizes& all, const SlotSizes& node, const SlotSet& slots) {
     for (int slot = range.first; slot <= range.last; slot++) {
       all.bytes[slot] = node.bytes[slot];
       all.keys[slot] = node.keys[slot];
+      all.cpu_usec[slot] = node.cpu_usec[slot];
     }
   }
+  all.cpu_known.add(node.cpu_known);
+  all.cpu_recent.add(node.cpu_recent);
   all.exact = all.exact && node.exact;
   all.error_percent = std::max(all.error_percent, node.error_percent);
 }

@@ -10,6 +10,11 @@ std::string Version::text() const {
   return fmt::format("{} {}.{}.{}", kind == ServerKind::kValkey ? "Valkey" : "Redis", major, minor, patch);
 }
 
+bool counts_slots(const Version& version) {
+  const bool valkey = version.kind == ServerKind::kValkey;
+  return version.major > 8 || (version.major == 8 && (valkey || version.minor >= 2));
+}
+
 Bytes SlotSizes::bytes_of(const SlotSet& slots) const {
   Bytes sum = 0;
   for_each_slot(slots, [&](Slot slot) { sum += bytes[slot]; });

@@ -30,6 +30,7 @@ struct Version {
   auto operator<=>(const Version&) const = default;
   std::string text() const;  // "Redis 7.0.15"
 };
+bool counts_slots(const Version& version);  // has CLUSTER SLOT-STATS: Redis 8.2, Valkey 8.0
 
 // One "[93-<-id]" or "[93->-id]" of a node's own line in CLUSTER NODES.
 struct OpenSlot {
@@ -125,6 +126,10 @@ struct NodeState {
 struct SlotSizes {
   std::array<Bytes, kSlotCount> bytes{};
   std::array<std::int64_t, kSlotCount> keys{};
+  // What the commands to each slot's keys took (SLOT-STATS cpu-usec): since its counter began, when the slot
+  // came to its owner or later; of `cpu_recent` only while it was looked at. 0 outside of `cpu_known`.
+  std::array<std::int64_t, kSlotCount> cpu_usec{};
+  SlotSet cpu_known, cpu_recent;
   bool exact = false;        // from SLOT-STATS memory-bytes
   double error_percent = 0;  // of a node's sum, one standard error, when sampled
   Bytes bytes_of(const SlotSet& slots) const;

@@ -107,7 +107,7 @@ std::vector<Finding> hot_findings(const Plan& plan, const World& world, const Ho
         {Severity::kWarning, "HotSlot", world.pod_of(moves->source),
          fmt::format("slot {}: {}; it {}", slot, what,
                      skipped ? "stays (hotSlots.action SkipSlot)" : "moves alone, after all others"),
-         "set spec.hotSlots for another treatment; a slot this large cannot be divided"});
+         "set spec.hotSlots for another treatment; a slot cannot be divided"});
   }
   return findings;
 }

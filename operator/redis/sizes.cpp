@@ -5,12 +5,12 @@
 #include <optional>
 #include <span>
 
+#include "redis/slot_cpu.h"
 #include "redis/slot_queries.h"
 
 namespace rebalance {
 namespace {
 
-constexpr int kSlotsOfOneStats = 512;      // of one CLUSTER SLOT-STATS: about 1 ms
 constexpr std::int64_t kMostListed = 400;  // keys of one GETKEYSINSLOT when sampling
 constexpr std::int64_t kFewestSampled = 3;
 constexpr Bytes kTellingDataset = 8 * kMiB;  // below it, buffers and scripts blur what the server counts
@@ -74,15 +74,7 @@ bool believable(Connection& connection, const SlotSizes& sizes) {
 }
 
 Result<std::optional<SlotSizes>> read_slot_stats(Connection& connection, const SlotSet& owned) {
-  std::vector<Args> commands;
-  for (const auto& range : owned.ranges()) {
-    for (int first = range.first; first <= range.last; first += kSlotsOfOneStats) {
-      const int last = std::min<int>(range.last, first + kSlotsOfOneStats - 1);
-      commands.push_back(
-          {"CLUSTER", "SLOT-STATS", "SLOTSRANGE", std::to_string(first), std::to_string(last)});
-    }
-  }
-  TRY(replies, connection.pipeline(commands));
+  TRY(replies, connection.pipeline(slot_stats_questions(owned)));
   SlotSizes sizes;
   sizes.exact = true;
   for (const auto& reply : replies) {
@@ -251,14 +243,21 @@ Result<SlotSizes> sample_slots(Connection& connection, const SlotSet& owned, con
   return sizes;
 }
 
-}  // namespace
-
-Result<SlotSizes> measure_slots(Connection& connection, const NodeState& node, const SizeOptions& options) {
+Result<SlotSizes> measure_bytes(Connection& connection, const NodeState& node, const SizeOptions& options) {
   if (counts_bytes(node.version)) {
     TRY(exact, read_slot_stats(connection, node.slots));
     if (exact) return *exact;
   }
   return sample_slots(connection, node.slots, options);
+}
+
+}  // namespace
+
+Result<SlotSizes> measure_slots(Connection& connection, const NodeState& node, const SizeOptions& options) {
+  TRY(cpu, SlotCpuLook::begin(connection, node));
+  TRY(sizes, measure_bytes(connection, node, options));
+  TRY_OK(cpu.end(connection, sizes));
+  return sizes;
 }
 
 }  // namespace rebalance

@@ -16,7 +16,8 @@ struct SizeOptions {
       100'000;  // MEMORY USAGE asked for at most about so many keys (3 to 5 us each on the server)
 };
 
-// Bytes and keys of the slots that `node` owns; all others stay 0.
+// Bytes and keys of the slots that `node` owns, and what their commands take where it counts that
+// (slot_cpu.h); all others stay 0.
 //
 // Redis >= 8.4 with cluster-slot-stats-enabled counts bytes itself (CLUSTER SLOT-STATS memory-bytes): exact,
 // and used if the sum is believable beside the dataset. Everywhere else: COUNTKEYSINSLOT of each slot times

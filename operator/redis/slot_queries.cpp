@@ -20,6 +20,19 @@ Args memory_usage(const std::string& key, const char* samples) {
   return {"MEMORY", "USAGE", key, "SAMPLES", samples};
 }
 
+std::vector<Args> slot_stats_questions(const SlotSet& slots) {
+  constexpr int kSlotsOfOne = 512;
+  std::vector<Args> commands;
+  for (const auto& range : slots.ranges()) {
+    for (int first = range.first; first <= range.last; first += kSlotsOfOne) {
+      const int last = std::min<int>(range.last, first + kSlotsOfOne - 1);
+      commands.push_back(
+          {"CLUSTER", "SLOT-STATS", "SLOTSRANGE", std::to_string(first), std::to_string(last)});
+    }
+  }
+  return commands;
+}
+
 bool went_elsewhere(const Reply& reply) {
   return reply.is_error() && (reply.text.starts_with("ASK ") || reply.text.starts_with("MOVED "));
 }

@@ -15,6 +15,9 @@ std::unexpected<Error> refused(const Connection& connection, const std::string& 
 Args memory_usage(const std::string& key, const char* samples);
 Result<std::vector<std::int64_t>> count_keys(Connection& connection, const std::vector<Slot>& slots);
 
+// CLUSTER SLOT-STATS of all these slots, in pieces of about 1 ms.
+std::vector<Args> slot_stats_questions(const SlotSet& slots);
+
 // ASK, MOVED: somebody moves the slot of that key just now, and the key is no longer here.
 bool went_elsewhere(const Reply& reply);
 

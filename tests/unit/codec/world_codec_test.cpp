@@ -36,6 +36,9 @@ World production() {
   world.nodes = {primary, replica};
   for (int slot = 0; slot < 50; ++slot) world.sizes.bytes[slot] = 1000 + slot, world.sizes.keys[slot] = slot;
   world.sizes.bytes[4000] = 7 * kMiB;
+  world.sizes.cpu_usec[4001] = 12'000'000'000;  // of a slot that is empty by now
+  world.sizes.cpu_known = SlotSet::parse("0-4095").value();
+  world.sizes.cpu_recent = SlotSet::parse("0-99").value();
   world.sizes.error_percent = 1.5;
   world.findings = {{Severity::kWarning, "FewReplicas", "redis-0", "it has \"1\": few", "add one"}};
   return world;
@@ -48,6 +51,9 @@ TEST(WorldFile, ReadsBackWhatItWrote) {
   EXPECT_EQ(world_yaml(*back), text);
   EXPECT_EQ(back->sizes.bytes, production().sizes.bytes);
   EXPECT_EQ(back->sizes.keys, production().sizes.keys);
+  EXPECT_EQ(back->sizes.cpu_usec, production().sizes.cpu_usec);
+  EXPECT_EQ(back->sizes.cpu_known.text(), "0-4095");
+  EXPECT_EQ(back->sizes.cpu_recent.text(), "0-99");
   EXPECT_EQ(back->nodes[0].memory.used, 102'000'001);
   EXPECT_EQ(back->nodes[0].memory.working_set, -1);
   EXPECT_EQ(back->nodes[1].primary, production().nodes[0].id);

@@ -5,6 +5,7 @@
 #include <numeric>
 #include <random>
 
+#include "plan/hot_slots.h"
 #include "plan/layout.h"
 #include "plan/remedy.h"
 #include "worlds.h"
@@ -12,8 +13,14 @@
 namespace rebalance::testing {
 namespace {
 
+using ::testing::AllOf;
+using ::testing::Contains;
+using ::testing::Each;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 using ::testing::Not;
+using ::testing::Pair;
 
 constexpr Bytes kRoomy = 8 * kGiB;
 
@@ -416,6 +423,62 @@ TEST(HotSlots, MoveAloneAfterAllOthersOfTheirPair) {
   EXPECT_EQ(plan.batches[1].slots.text(), "3");
   spec.hot_slots.action = HotSlotAction::kIgnore;
   EXPECT_EQ(plan_of(world, spec).batches.size(), 1U);
+}
+
+// Each of two nodes tells, and slot 3 is as large as any other.
+World world_with_operations() {
+  auto world = world_of({{90 * kMB, 100, kRoomy}, {90 * kMB, 16284, kRoomy}});
+  for (const auto& node : world.nodes) {
+    world.sizes.cpu_known.add(node.slots);
+    for_each_slot(node.slots, [&](Slot slot) { world.sizes.cpu_usec[slot] = 10'000; });
+  }
+  world.sizes.cpu_usec[3] = 4'000'000;  // and 990,000 of the others of redis-0
+  return world;
+}
+
+TEST(HotSlots, ByOperationsMoveAloneAfterAllOthersToo) {
+  auto world = world_with_operations();
+  auto spec = move("0-49", "redis-1");
+  const auto plan = plan_of(world, spec);
+  ASSERT_EQ(plan.batches.size(), 2U);
+  EXPECT_EQ(plan.batches[0].slots.text(), "0-2,4-49");
+  EXPECT_EQ(plan.batches[1].slots.text(), "3");
+  EXPECT_THAT(plan.notes, Each(Not(HasSubstr("operations"))));
+  EXPECT_THAT(hot_slots(world, spec.hot_slots),
+              ElementsAre(Pair(3, "its commands take 80 % of the time of all commands to slots of redis-0 "
+                                  "(since its counters began)")));
+  world.sizes.cpu_recent = world.sizes.cpu_known;
+  EXPECT_THAT(hot_slots(world, spec.hot_slots).at(3), HasSubstr("(while it was looked at)"));
+  spec.hot_slots.share_percent = 81;
+  EXPECT_EQ(plan_of(world, spec).batches.size(), 1U);
+  spec.hot_slots = {.action = HotSlotAction::kIgnore};
+  EXPECT_EQ(plan_of(world, spec).batches.size(), 1U);
+}
+
+TEST(HotSlots, OfLessThanASecondAreNotHot) {
+  auto world = world_with_operations();
+  for (auto& usec : world.sizes.cpu_usec) usec /= 5;
+  EXPECT_THAT(hot_slots(world, {}), IsEmpty());
+}
+
+TEST(HotSlots, ByBothSayBoth) {
+  auto world = world_with_operations();
+  world.sizes.bytes[3] = 40 * kMB;
+  EXPECT_THAT(hot_slots(world, {}).at(3),
+              AllOf(HasSubstr("it holds 38.1Mi"), HasSubstr(", and its commands")));
+}
+
+TEST(HotSlots, OfServersThatDoNotTellOperationsAreANoteOnce) {
+  auto world = world_of({{90 * kMB, 100, kRoomy}, {90 * kMB, 16284, kRoomy}});
+  auto spec = move("0-49", "redis-1");
+  for (auto& node : world.nodes) node.version = {ServerKind::kRedis, 7, 0, 15};
+  EXPECT_THAT(plan_of(world, spec).notes,
+              Contains("Hot slots of redis-0 and 1 more are judged by memory alone, not by operations: Redis "
+                       "7.0.15 has no CLUSTER SLOT-STATS for it."));
+  world.nodes[0].version = {ServerKind::kValkey, 8, 0, 0};
+  EXPECT_THAT(plan_of(world, spec).notes, Contains(HasSubstr("cluster-slot-stats-enabled is off")));
+  spec.hot_slots.action = HotSlotAction::kIgnore;
+  EXPECT_THAT(plan_of(world, spec).notes, Each(Not(HasSubstr("judged by memory"))));
 }
 
 TEST(Engines, CopyLiveWhereThatIsProvenAndNothingBetterCanBeHad) {
