@@ -15,7 +15,7 @@ Epochs epochs_of(const NodeView& view) {
 }
 
 bool wins(const Epochs& target, const Epochs& source, std::span<const std::int64_t> others) {
-  if (std::ranges::find(others, source.own) != others.end()) return false;
+  if (target.own == source.own || std::ranges::find(others, source.own) != others.end()) return false;
   const bool will_be_raised = target.own < target.known && target.known >= source.own;
   return target.own > source.own || will_be_raised;
 }

@@ -21,8 +21,8 @@ struct Epochs {
 };
 Epochs epochs_of(const NodeView& view);
 
-// After SETSLOT NODE the target's epoch is above the source's, and no other node shares the source's: of two
-// that do one soon raises its own (clusterHandleConfigEpochCollision).
+// After SETSLOT NODE the target's epoch is above the source's, and no other node shares the source's, the
+// target neither: of two that do one soon raises its own (clusterHandleConfigEpochCollision).
 bool wins(const Epochs& target, const Epochs& source, std::span<const std::int64_t> others);
 
 }  // namespace rebalance

@@ -238,10 +238,8 @@ Status PairDriver::take_turn() {
 }
 
 bool PairDriver::target_would_win() {
-  const auto takers = hooks_.ownership.takers();
   std::vector<std::int64_t> others;
   for (auto& link : others_) {
-    if (!takers.contains(link.member().id)) continue;
     if (!link.connected() && !link.connect(stop_)) continue;
     if (const auto other = epochs(link)) others.push_back(other->own);
   }

@@ -98,6 +98,8 @@ Status RepairRun::repair() {
     for (const auto& slot : picture.slots) result_.repaired.remove(slot.slot);
     if (steps.empty()) return {};
     TRY_OK(name_owners(picture, steps));
+    // A node may take over while keys move: told late, it would give away what it owns by then.
+    std::ranges::stable_partition(steps, [](const RepairStep& step) { return step.kind == Kind::kNotify; });
     for (const auto& step : steps) {
       TRY_OK(execute(step));
       touched_.add(step.slots);
@@ -263,11 +265,10 @@ Status RepairRun::notify(const RepairStep& step, const std::vector<Command>& com
   return tell(step.target, {{"CLUSTER", "BUMPEPOCH"}});
 }
 
+// Not ADDSLOTS: that refuses a slot which the node believes to be another's.
 Status RepairRun::assign(const RepairStep& step) {
   const Ownership::Turn turn(hooks_.ownership, step.target);
-  std::vector<Command> commands;
-  for_each_slot(step.slots,
-                [&](Slot slot) { commands.push_back({"CLUSTER", "ADDSLOTS", std::to_string(slot)}); });
+  auto commands = setslot_each(step.slots, "NODE", step.target);
   commands.push_back({"CLUSTER", "BUMPEPOCH"});
   return tell(step.target, commands);
 }

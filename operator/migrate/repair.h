@@ -42,7 +42,7 @@ struct RepairStep {
     kMerge,    // `source` does not own the slots but holds keys of them: they go to the owner `target`
     kNotify,   // `target` owns them and `source` holds none of their keys: SETSLOT NODE on `source`
     kStable,   // SETSLOT STABLE on `source`, whose mark leads nowhere
-    kAssign,   // nobody owns them: ADDSLOTS on `target`
+    kAssign,   // nobody owns them: SETSLOT NODE on `target`
     kReport,   // needs a person: `reason` says what was found and what to do
   };
   Kind kind = Kind::kReport;

@@ -52,6 +52,7 @@ class BatchRun {
   Status close_group(const Group& group, const GroupEngine& engine);
   void throttle();
   void report(const Progress& group);
+  Status close_intents(const SlotSet& slots);
   Status agree();
 
   const BatchJob& job_;
@@ -205,9 +206,14 @@ Status BatchRun::close_group(const Group& group, const GroupEngine& engine) {
   result_.retries += progress.retries;
   group_ = {};
   throttle();
-  SlotSet closed = group.slots;
-  closed.remove(engine.left_open());
-  return pair_.recorded([&] { return hooks_.intents.close(job_.source.id, job_.target.id, closed); });
+  SlotSet untouched = group.slots;
+  untouched.remove(engine.left_open());
+  untouched.remove(engine.done());
+  return close_intents(untouched);
+}
+
+Status BatchRun::close_intents(const SlotSet& slots) {
+  return pair_.recorded([&] { return hooks_.intents.close(job_.source.id, job_.target.id, slots); });
 }
 
 void BatchRun::throttle() {
@@ -225,6 +231,9 @@ void BatchRun::report(const Progress& group) {
                             result_.keys + group.keys_done, result_.bytes + group.bytes_done});
 }
 
+// What was given to the target stays in the journal until all nodes agree: if a replica takes the target's
+// place just then, two nodes may each take the other for the owner (seen on 7.0), and a repair has to tell
+// them.
 Status BatchRun::agree() {
   auto nodes = job_.others;
   nodes.push_back(job_.source);
@@ -233,7 +242,7 @@ Status BatchRun::agree() {
       stop_.stop_requested() ? std::min<Millis>(5s, job_.options.agreement) : job_.options.agreement;
   TRY_OK(wait_for_agreement(nodes, job_.target.id, result_.done, limit));
   result_.last_agreement = BootClock::now();
-  return {};
+  return close_intents(result_.done);
 }
 
 }  // namespace

@@ -16,6 +16,7 @@ Command count_keys(Slot slot) { return {"CLUSTER", "COUNTKEYSINSLOT", std::to_st
 Command list_keys(Slot slot, std::int64_t limit) {
   return {"CLUSTER", "GETKEYSINSLOT", std::to_string(slot), std::to_string(limit)};
 }
+Command when_no_failover() { return {"EVAL", "return 1", "0"}; }
 Command cluster_nodes() { return {"CLUSTER", "NODES"}; }
 
 std::vector<Command> setslot_each(const SlotSet& slots, const char* state, const NodeId& node) {
@@ -34,7 +35,7 @@ std::vector<Command> setslot_stable_each(const SlotSet& slots) {
 // through all slots and write their nodes.conf, with fsync. One of the last slot tells of them all: the
 // others have no mark any more by then, and no packet leaves between two commands of a transaction.
 std::vector<Command> take_slots(const SlotSet& slots, const NodeId& target) {
-  std::vector<Command> commands{{"MULTI"}};
+  std::vector<Command> commands{when_no_failover(), {"MULTI"}};
   const Slot last = slots.ranges().back().last;
   for_each_slot(slots, [&](Slot slot) {
     if (slot != last) commands.push_back(setslot_stable(slot));

@@ -16,7 +16,12 @@ Command setslot(Slot slot, const char* state, const NodeId& node);  // IMPORTING
 Command setslot_stable(Slot slot);
 std::vector<Command> setslot_each(const SlotSet& slots, const char* state, const NodeId& node);
 std::vector<Command> setslot_stable_each(const SlotSet& slots);
-// A transaction that makes `target` the owner of all of `slots`, which it imports: MULTI first, EXEC last.
+// Is answered once no failover is under way. A primary whose replica takes over on request holds back writes
+// and scripts until then (from 6.2 on), but not CLUSTER SETSLOT: a slot that changes hands just then may end
+// with two nodes of which each takes the other for its owner, and has deleted its keys (seen on 7.0).
+Command when_no_failover();
+// when_no_failover(), then a transaction that makes `target` the owner of all of `slots`, which it imports:
+// EXEC last.
 std::vector<Command> take_slots(const SlotSet& slots, const NodeId& target);
 Command count_keys(Slot slot);
 Command list_keys(Slot slot, std::int64_t limit);

@@ -264,7 +264,8 @@ void Examination::disagreements() {
   }
   if (!with.empty()) {
     add(Severity::kBlocker, "ViewsDisagree", listed(with), example,
-        "wait for gossip to settle; if it stays, look for network trouble between the nodes");
+        "wait for gossip to settle; if it stays, look for network trouble between the nodes, and let goal "
+        "Repair settle it by the data");
   }
   role_disagreements();
 }

@@ -8,7 +8,6 @@
 #include "plan/engine_choice.h"
 #include "plan/explain.h"
 #include "plan/hash.h"
-#include "plan/hot_slots.h"
 #include "plan/remedy.h"
 #include "plan/stretch.h"
 
@@ -114,8 +113,6 @@ Plan finished(Plan plan, const World& world, const RebalanceSpec& spec) {
   add_totals(plan, world.sizes);
   plan.hash = plan_hash(plan);
   explain_nodes(plan, world, spec);
-  const auto unknown = operations_unknown(world, spec.hot_slots);
-  if (!plan.batches.empty() && !unknown.empty()) plan.notes.push_back(unknown);
   return plan;
 }
 

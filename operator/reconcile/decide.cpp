@@ -71,6 +71,13 @@ bool held_back(const Step& step) {
 }
 
 Decision by_state(Step step) {
+  // PlanOnly in the middle of a move: nothing more of it starts, and what is left is planned and shown.
+  const bool only_plan = step.spec.execution == Execution::kPlanOnly && is_moving(step.status().state);
+  if (!step.scene.running.empty() && (only_plan || !is_moving(step.status().state))) {
+    const std::string why = only_plan ? "spec.execution is PlanOnly" : "nothing is to move now";
+    return step.act(StopBatches{why}, "Stopping", why + ": stopping at the next safe point");
+  }
+  if (only_plan) step.status().state = State::kPlanning;
   switch (step.status().state) {
     case State::kPlanning:
     case State::kAwaitingApproval:

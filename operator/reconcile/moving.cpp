@@ -223,6 +223,14 @@ std::optional<Decision> settle_failures(Step& step) {
   return std::nullopt;
 }
 
+// Only who holds the claim moves anything.
+std::optional<Decision> keep_claim(Step& step) {
+  if (step.scene.claim_held) return std::nullopt;
+  if (step.scene.running.empty()) return claim(step);
+  const char* why = "the cluster is not claimed any more";
+  return step.act(StopBatches{why}, "LosingClaim", why);
+}
+
 // What this resource left open is closed while nothing runs, before anything else starts. What a repair could
 // not close, since a node does not answer, is for hold_unhealthy().
 std::optional<Decision> close_open(Step& step) {
@@ -284,6 +292,7 @@ Decision nothing_starts(Step step, const std::optional<Refusal>& refusal) {
 }  // namespace
 
 Decision move(Step step) {
+  if (auto claiming = keep_claim(step)) return *std::move(claiming);
   adapt_speed(step);
   if (const auto incident = find_restart(step)) return halt(std::move(step), *incident);
   if (auto failed = settle_failures(step)) return *std::move(failed);

@@ -53,7 +53,14 @@ class Schedule {
   int pick(int least, int most) {
     return least + static_cast<int>(random_() % static_cast<unsigned>(most - least + 1));
   }
-  rig::Server& a_server() { return cluster_->node(pick(0, cluster_->size() - 1)); }
+  struct Hit {
+    std::string name;
+    rig::Server& server;
+  };
+  Hit a_server() {
+    const int node = pick(0, cluster_->size() - 1);
+    return {"redis-" + std::to_string(node), cluster_->node(node)};
+  }
 
   void tell(const std::string& what) { std::cout << "  " << what << '\n'; }
 
@@ -91,26 +98,26 @@ class Schedule {
     program_->process().signal(SIGTERM);
   }
   void crash_server() {
-    auto& server = a_server();
+    const auto [name, server] = a_server();
     const int time = pick(0, 1500);
-    tell("kill -9 of " + std::to_string(server.port()) + ", back after " + std::to_string(time) + " ms");
+    tell("kill -9 of " + name + ", back after " + std::to_string(time) + " ms");
     server.kill_hard();
     rig::nap(rig::Milliseconds(time));
     server.restart();
   }
   void stand_still_server() {
-    auto& server = a_server();
+    const auto [name, server] = a_server();
     const int time = pick(200, 3000);
-    tell(std::to_string(server.port()) + " stands still for " + std::to_string(time) + " ms");
+    tell(name + " stands still for " + std::to_string(time) + " ms");
     server.pause();
     rig::nap(rig::Milliseconds(time));
     server.resume();
   }
   void fail_over() {
-    auto& server = a_server();
+    const auto [name, server] = a_server();
     if (forgetful_) note_open_slots();
     const auto said = server.connect().command({"CLUSTER", "FAILOVER"});  // a primary refuses
-    tell(std::to_string(server.port()) + " is asked to take over: " + said.text);
+    tell(name + " is asked to take over: " + said.text);
     const auto follows = [&] {
       note_open_slots();
       return server.command({"ROLE"}).elements.at(0).text == "slave";
@@ -130,15 +137,15 @@ class Schedule {
     }
   }
   void cut_connections() {
-    auto& server = a_server();
-    tell(std::to_string(server.port()) + " loses its clients");
+    const auto [name, server] = a_server();
+    tell(name + " loses its clients");
     server.connect().command({"CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"});
     server.connect().command({"CLIENT", "KILL", "TYPE", "pubsub"});
   }
   void fill_memory() {
-    auto& server = a_server();
+    const auto [name, server] = a_server();
     const int time = pick(200, 2000);
-    tell(std::to_string(server.port()) + " is out of memory for " + std::to_string(time) + " ms");
+    tell(name + " is out of memory for " + std::to_string(time) + " ms");
     server.command({"CONFIG", "SET", "maxmemory", "1mb"});
     rig::nap(rig::Milliseconds(time));
     server.command({"CONFIG", "SET", "maxmemory", "0"});
@@ -212,7 +219,10 @@ class Schedule {
     expect_nothing_lost(writer_, forgotten_);
     expect_same_data(before_, digest_of(*cluster_));
     expect_replicas_follow(*cluster_);
-    if (testing::Test::HasFailure()) std::cout << work_.said() << "---- the last run\n" << finished.out;
+    if (!testing::Test::HasFailure()) return;
+    std::cout << work_.said() << "---- the last run\n" << finished.out;
+    for (int node = 0; node < cluster_->size(); ++node)
+      std::cout << "---- redis-" << node << " said\n" << cluster_->node(node).log();
   }
 
   std::mt19937 random_;

@@ -41,7 +41,7 @@ using Arguments = std::vector<std::string>;
 // connection is then of no further use; an error reply of the server is a Reply. Not thread-safe.
 class Client {
  public:
-  explicit Client(const Endpoint& endpoint, Milliseconds timeout = Milliseconds(5000));
+  explicit Client(const Endpoint& endpoint, Milliseconds timeout = Milliseconds(15'000));
   ~Client();
   Client(Client&&) noexcept;
   Client& operator=(Client&&) noexcept;

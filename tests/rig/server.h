@@ -57,7 +57,7 @@ class Server {
 
   Endpoint endpoint() const;         // with all rights
   Endpoint client_endpoint() const;  // as the client under test connects
-  Client connect(Milliseconds timeout = Milliseconds(5000)) const { return Client(endpoint(), timeout); }
+  Client connect(Milliseconds timeout = Milliseconds(15'000)) const { return Client(endpoint(), timeout); }
   Reply command(const Arguments& arguments) const { return connect().must(arguments); }
 
   void stop();       // SIGTERM: saves if it is set up to

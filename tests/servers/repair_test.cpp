@@ -198,6 +198,14 @@ TEST_P(Repair, AnUnownedEmptySlotIsAssigned) {
   EXPECT_GE(cluster.owner_of(kSlot), 0);
 }
 
+TEST_P(Repair, ASlotOfWhichTwoNodesNameEachOtherAsTheOwnerIsAssigned) {
+  mark(0, "NODE", 1);  // the others, node 1 among them, go on naming node 0
+  const auto result = repair();
+  EXPECT_FALSE(result.error) << result.error->message;
+  cluster.wait_until_agreed();
+  EXPECT_GE(cluster.owner_of(kSlot), 0);
+}
+
 // Redis from 8.4 on shows no key of a slot that the node does not own: then it is for a person to judge.
 TEST_P(Repair, AnUnownedSlotGoesToTheNodeThatHoldsItsKeys) {
   keys_at_source(4);
@@ -369,6 +377,30 @@ TEST_P(RepairOfReplicas, AMarkThatItsPrimaryHasNotIsCleared) {
   ASSERT_TRUE(marked());
   expect_owner(0, 3, repair());
   EXPECT_FALSE(marked());
+}
+
+// What when_no_failover() rests on: a primary that waits for its replica to take over answers no script,
+// while it would take a slot. The others stand still, so that nobody votes.
+TEST_P(RepairWithReplicas, APrimaryWhoseReplicaTakesOverAnswersNoScriptMeanwhile) {
+  const int replica = replica_of(0);
+  cluster.node(1).pause();
+  cluster.node(2).pause();
+  on(replica, {"CLUSTER", "FAILOVER"});
+  auto asked = cluster.node(0).connect(rig::Milliseconds(500));
+  const auto held_back = [&] {
+    try {
+      cluster.node(0).connect(rig::Milliseconds(500)).command({"EVAL", "return 1", "0"});
+      return false;
+    } catch (const std::exception&) {
+      return true;
+    }
+  };
+  EXPECT_TRUE(rig::wait_until(held_back, rig::Milliseconds(3000)));
+  if (GetParam().at_least(6, 2)) {
+    EXPECT_EQ(asked.command({"CLUSTER", "MYID"}).text, id(0));
+  }
+  cluster.node(1).resume();
+  cluster.node(2).resume();
 }
 
 TEST_P(RepairWithReplicas, ASourceThatFailedOverHasForgottenTheMove) {

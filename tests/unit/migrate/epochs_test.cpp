@@ -15,6 +15,10 @@ TEST(Epochs, ATargetThatHasNotHeardOfTheSourcesNewEpochLoses) { EXPECT_FALSE(win
 
 TEST(Epochs, OfTwoWithOneEpochNobodyIsAhead) { EXPECT_FALSE(wins({6, 6}, {6, 6}, {})); }
 
+TEST(Epochs, ATargetThatSharesItsEpochWithTheSourceMayMeetAHigherOne) {
+  EXPECT_FALSE(wins({6, 7}, {6, 7}, {}));
+}
+
 TEST(Epochs, ASourceThatSharesItsEpochMayBeRaisedAtAnyMoment) {
   const std::vector<std::int64_t> others = {4, 7};
   EXPECT_FALSE(wins({3, 7}, {7, 7}, others));

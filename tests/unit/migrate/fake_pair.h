@@ -79,6 +79,7 @@ class FakePair {
                                                   : "db0:keys=1\r\n");
     if (name == "ROLE") return Reply::array({Reply::string(node.role)});
     if (name == "ASKING") return Reply::status("OK");
+    if (name == "EVAL") return Reply::number(1);
     if (name == "MEMORY")
       return find(node, command[2])
                  ? Reply::number(node.sizes.contains(command[2]) ? node.sizes[command[2]] : 100)

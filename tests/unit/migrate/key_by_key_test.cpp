@@ -66,11 +66,13 @@ TEST_F(KeyByKey, TheTargetOpensFirstAndOwnsFirst) {
   std::vector<std::string> order;
   const auto move = engine();
   drive(*move, pair, {}, [&](int, const Ask& ask) {
-    const auto& first = ask.commands.front();
-    if (first.size() > 3 && first[1] == "SETSLOT")
-      order.push_back(first[3] + (ask.side == Side::kSource   ? " source"
-                                  : ask.side == Side::kTarget ? " target"
-                                                              : " others"));
+    const auto setslot = std::ranges::find_if(
+        ask.commands, [](const Command& command) { return command.size() > 3 && command[1] == "SETSLOT"; });
+    if (setslot == ask.commands.end()) return;
+    const auto* side = ask.side == Side::kSource   ? " source"
+                       : ask.side == Side::kTarget ? " target"
+                                                   : " others";
+    order.push_back((*setslot)[3] + side);
   });
   ASSERT_GE(order.size(), 5u);
   EXPECT_EQ(std::vector(order.begin(), order.begin() + 4),
@@ -79,13 +81,22 @@ TEST_F(KeyByKey, TheTargetOpensFirstAndOwnsFirst) {
   EXPECT_EQ(std::ranges::count(order, "NODE others"), 1);
 }
 
+TEST_F(KeyByKey, NoSlotIsGivenOrTakenBeforeTheNodeSaysThatNoFailoverIsUnderWay) {
+  const auto move = engine();
+  drive(*move, pair, {}, [&](int, const Ask& ask) {
+    if (ask.commands.back()[0] == "EXEC" || (ask.side == Side::kTarget && ask.ownership)) {
+      EXPECT_EQ(ask.commands.front(), (Command{"EVAL", "return 1", "0"}));
+    }
+  });
+}
+
 TEST_F(KeyByKey, HoldsTheOwnershipLockFromTheLastLookToTheSource) {
   const auto move = engine();
   drive(*move, pair, {}, [&](int, const Ask& ask) {
-    const auto& first = ask.commands.front();
+    const auto& last = ask.commands.back();
     const bool owning =
-        first[0] == "MULTI" || (first.size() > 3 && first[3] == "NODE" && ask.side != Side::kOthers);
-    EXPECT_EQ(ask.ownership, owning) << first[0];
+        last[0] == "EXEC" || (last.size() > 3 && last[3] == "NODE" && ask.side != Side::kOthers);
+    EXPECT_EQ(ask.ownership, owning) << last[0];
   });
 }
 
@@ -154,7 +165,7 @@ TEST_F(KeyByKey, AKeyWrittenMeanwhileIsSeenBeforeTheSlotIsGiven) {
   bool written = false;
   const auto move = engine();
   drive(*move, pair, {}, [&](int, const Ask& ask) {
-    if (ask.commands.front()[0] == "MULTI" && !std::exchange(written, true))
+    if (ask.commands.back()[0] == "EXEC" && !std::exchange(written, true))
       pair.source.keys[1]["1:late"] = "late";
   });
   EXPECT_EQ(pair.gave_away_with_keys, 0);
@@ -170,7 +181,7 @@ TEST_F(KeyByKey, SourcesThatAreNotTheSameAnyMoreStopIt) {
     fill(pair);
     const auto move = engine();
     const auto run = drive(*move, pair, {}, [&](int, const Ask& ask) {
-      if (ask.commands.front()[0] == "MULTI") change();
+      if (ask.commands.back()[0] == "EXEC") change();
     });
     EXPECT_TRUE(run.error);
     EXPECT_EQ(pair.ran["NODE"], 0);
@@ -269,7 +280,7 @@ class KeyThatGrows : public KeyByKey {
  protected:
   Drive run(GroupEngine& move, Bytes bytes) {
     return drive(move, pair, {}, [&, done = false](int, const Ask& ask) mutable {
-      if (pair.target.keys[18].empty() || ask.commands.front()[0] != "MULTI" || std::exchange(done, true))
+      if (pair.target.keys[18].empty() || ask.commands.back()[0] != "EXEC" || std::exchange(done, true))
         return;
       pair.source.keys[18]["18:new"] = "x";
       pair.source.sizes["18:new"] = bytes;

@@ -179,6 +179,7 @@ class LivePair {
     if (name == "SUBSCRIBE") subscribed_ = true;
     if (name == "TIME") return Reply::array({Reply::string("1000"), Reply::string("0")});
     if (name == "WAIT") return Reply::number(acknowledging_replicas);
+    if (name == "EVAL") return Reply::number(1);
     if (name == "PING" || name == "SUBSCRIBE" || name == "ASKING") return Reply::status("OK");
     return on_key(side == Side::kSource ? source : target, command);
   }

@@ -136,6 +136,13 @@ INSTANTIATE_TEST_SUITE_P(
                gossip(c);
              },
              "SlotsUnassigned", kBlocker, "", "191 slots without an owner: 8001-8191"},
+        Case{"TwoNodesNameEachOtherAsTheOwnerOfASlot",
+             [](State& c) {
+               c.nodes[0].slots = slots("0-8190");
+               seen_by(c, 0, 0).slots = slots("0-8190");
+               seen_by(c, 0, 1).slots = slots("8191-16383");
+             },
+             "ViewsDisagree", kBlocker, "b, c", "slot 8191 belongs to b for a, to a for b"},
         Case{"ViewsOfOwnersDiffer",
              [](State& c) {
                seen_by(c, 2, 0).slots = slots("0-8190");

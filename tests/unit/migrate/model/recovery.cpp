@@ -119,12 +119,7 @@ Status World::execute(const RepairStep& step) {
     }
     case Kind::kStable: return tell(step.source, setslot_stable_each(step.slots));
     case Kind::kNotify: return tell(step.source, setslot_each(step.slots, "NODE", step.target));
-    case Kind::kAssign: {
-      std::vector<Command> commands;
-      for_each_slot(step.slots,
-                    [&](Slot slot) { commands.push_back({"CLUSTER", "ADDSLOTS", std::to_string(slot)}); });
-      return tell(step.target, commands);
-    }
+    case Kind::kAssign: return tell(step.target, setslot_each(step.slots, "NODE", step.target));
     case Kind::kReport: return {};
   }
   return {};

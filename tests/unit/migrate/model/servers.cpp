@@ -213,7 +213,8 @@ Reply Servers::run_one(Server& server, Connection& by, const Command& command) {
   if (name == "TIME") return Reply::array({Reply::string("0"), Reply::string("0")});
   if (name == "ROLE") return Reply::array({Reply::string("master")});
   if (name == "INFO") return Reply::string(command[1] == "server" ? "run_id:" + server.id + "\r\n" : "");
-  if (name == "EVAL") return command[2] == "0" ? hand_over(server, command) : Reply::number(1);
+  if (name == "EVAL")
+    return command.size() > 3 && command[2] == "0" ? hand_over(server, command) : Reply::number(1);
   if (name == "MIGRATE") return migrate(server, command);
   if (name == "WATCH") {
     for (auto key = command.begin() + 1; key != command.end(); ++key) {
@@ -380,9 +381,7 @@ Reply Servers::cluster(Server& server, const Command& command) {
   const auto slot = static_cast<Slot>(std::stoi(command[2]));
   if (what == "COUNTKEYSINSLOT") return Reply::number(count(server, slot));
   if (what == "GETKEYSINSLOT") return names(server, slot, std::stoul(command[3]));
-  if (what == "SETSLOT") return setslot(server, slot, command);
-  server.owner[slot] = server.id;  // ADDSLOTS
-  return ok();
+  return setslot(server, slot, command);
 }
 
 Reply Servers::names(const Server& server, Slot slot, std::size_t most) const {

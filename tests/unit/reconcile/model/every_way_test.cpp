@@ -1,0 +1,101 @@
+// decide over time: from every state that some events lead to, once faults are over and nobody changes the
+// spec, it comes to rest, stays there, says what is true, and breaks no rule on the way.
+#include <fmt/format.h>
+
+#include <cstdlib>
+#include <functional>
+
+#include "way.h"
+
+namespace rebalance::model {
+namespace {
+
+constexpr int kQuiet = 9;      // steps after which a run that nothing disturbs is at its end
+constexpr int kLongest = 400;  // steps to rest
+constexpr int kStays = 12;     // steps without an action or a change of state that make a rest
+
+struct Variant {
+  const char* name;
+  std::function<void(RebalanceSpec&)> set;
+};
+void PrintTo(const Variant& variant, std::ostream* out) { *out << variant.name; }
+
+Way start(const Variant& variant) {
+  Way way;
+  auto& spec = way.resource.spec;
+  spec.goal.type = GoalType::kMove;
+  spec.goal.assignments = {{SlotSet::parse("0-5,8192-8197").value(), "redis-2"}};
+  spec.batch.max_slots = 3;
+  way.scene.zones = {{"UTC", {}}};
+  variant.set(spec);
+  way.calm();
+  return way;
+}
+
+std::string told(int quiet, const std::vector<Event>& events, const Way& way) {
+  std::string text = fmt::format("after {} quiet steps:", quiet);
+  for (const auto event : events) text += fmt::format(" {},", name_of(event));
+  return text + fmt::format(" then {} ({}: {})", state_name(way.status.state), way.status.reason,
+                            way.status.message);
+}
+
+class EveryWay : public testing::TestWithParam<Variant> {
+ protected:
+  // Of all ways of `length` events that begin with `events`.
+  void go_on(int quiet, std::vector<Event>& events, int length) {
+    if (HasFailure()) return;
+    if (length == 0) return follow(quiet, events);
+    for (const auto event : all_events()) {
+      events.push_back(event);
+      go_on(quiet, events, length - 1);
+      events.pop_back();
+    }
+  }
+
+  void follow(int quiet, const std::vector<Event>& events) {
+    Way way = start(GetParam());
+    for (int i = 0; i < quiet; i++) way.step(Event::kNothing);
+    for (const auto event : events) way.step(event);
+    way.calm();
+    int still = 0;
+    for (int i = 0; i < kLongest && still < kStays; i++) {
+      const bool changed = way.step(Event::kNothing);
+      still = changed || !rests(way.status.state) ? 0 : still + 1;
+    }
+    EXPECT_EQ(still, kStays) << "no end; " << told(quiet, events, way);
+    way.look_at_the_end();
+    EXPECT_THAT(way.broken, testing::IsEmpty()) << told(quiet, events, way);
+    ends[way.status.state]++;
+    ways++;
+  }
+
+  std::map<State, int> ends;
+  int ways = 0;
+};
+
+TEST_P(EveryWay, ComesToRestStaysThereAndSaysWhatIsTrue) {
+  const bool full = std::getenv("TEST_FORM") != nullptr && std::string(std::getenv("TEST_FORM")) == "full";
+  std::vector<Event> events;
+  for (int quiet = 0; quiet < kQuiet; quiet++) go_on(quiet, events, full ? 3 : 2);
+  std::string text = fmt::format("{} ways:", ways);
+  for (const auto& [state, many] : ends) text += fmt::format(" {} {}", many, state_name(state));
+  std::cout << text << '\n';
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Specs, EveryWay,
+    testing::Values(
+        Variant{"Plain", [](RebalanceSpec&) {}},
+        Variant{"OnePairAtATime", [](RebalanceSpec& spec) { spec.batch.parallel_pairs = 1; }},
+        Variant{"ApprovedByAPerson", [](RebalanceSpec& spec) { spec.approval.mode = ApprovalMode::kManual; }},
+        Variant{"Canary", [](RebalanceSpec& spec) { spec.canary.slots = 2; }},
+        Variant{"RollsBackOnFailure", [](RebalanceSpec& spec) { spec.on_failure = OnFailure::kRollBack; }},
+        Variant{"AtNight",
+                [](RebalanceSpec& spec) {
+                  spec.windows = {
+                      {{"Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"}, "01:00", "02:00", "UTC"}};
+                }}),
+    [](const auto& test) { return std::string(test.param.name); });
+
+}  // namespace
+}  // namespace rebalance::model
