@@ -6,6 +6,8 @@
 #include <array>
 #include <iterator>
 
+#include "api/decommission.h"
+
 namespace rebalance {
 namespace {
 
@@ -62,8 +64,8 @@ Said of_state(const RebalanceStatus& status, bool holds) {
 }
 
 Said converged(const Evidence& evidence) {
-  if (evidence.findings == nullptr) return unknown("NotLooked", "the cluster was not looked at yet");
-  const Finding* blocker = first_blocker(*evidence.findings);
+  if (evidence.world == nullptr) return unknown("NotLooked", "the cluster was not looked at yet");
+  const Finding* blocker = first_blocker(evidence.world->findings);
   if (blocker == nullptr) return yes("Converged", "all nodes agree, and nothing stands in the way");
   return no(blocker->name, sentence_of(*blocker));
 }
@@ -104,18 +106,29 @@ Said balanced(const RebalanceStatus& status) {
   return of_state(status, done && !only_planned && status.reason != "SlotsSkipped");
 }
 
+// What an earlier process saw at the end.
+Said told_before(const std::vector<Condition>& before) {
+  const auto old = std::ranges::find(before, "SafeToDecommission", &Condition::type);
+  if (old == before.end()) return unknown("NotLooked", "the cluster was not looked at yet");
+  return {old->status, old->reason, old->message};
+}
+
 // A regression is told whatever the goal: whoever thinks of taking a node away should know of it.
-Said safe_to_decommission(const RebalanceStatus& status, const Evidence& evidence) {
+Said safe_to_decommission(const RebalanceStatus& status, const Evidence& evidence,
+                          const std::vector<Condition>& before) {
   if (status.regression) return no(status.regression->reason, status.regression->sentence);
   if (status.reason == "WorseThanBefore") return no(status.reason, status.message);  // by an earlier process
   if (evidence.spec.goal.type != GoalType::kDrain)
     return no("NotADrain", "the goal is not Drain: no pod is to be removed");
-  const auto& drain = evidence.spec.goal.drain;
   const bool drained = status.state == State::kSucceeded && status.reason != "PlanReady";
   if (!drained) return no("NotDrained", "wait for the state Succeeded before a pod is removed");
-  auto names = drain.pods;
-  names.insert(names.end(), drain.node_ids.begin(), drain.node_ids.end());
-  return yes("Drained", fmt::format("no slots are left on {}", fmt::join(names, ", ")));
+  if (evidence.world == nullptr) return told_before(before);
+  const auto pods = judge_drained(evidence.spec, *evidence.world);
+  const auto safe = fmt::format("{}", fmt::join(pods.safe, ", "));
+  if (pods.needed.empty())
+    return yes("Drained", "no slot, no key and no replica that is needed is left on " + safe);
+  return no("StillNeeded", fmt::format("{}{}{}", fmt::join(pods.needed, "; "),
+                                       safe.empty() ? "" : "; safe to remove: ", safe));
 }
 
 void add(std::vector<Condition>& all, const char* type, Said said, const Evidence& evidence,
@@ -147,7 +160,7 @@ std::vector<Condition> conditions_of(const RebalanceStatus& status, const Eviden
   tell("Approved", approved(status));
   tell("Executing", of_state(status, is_moving(status.state)));
   tell("Balanced", balanced(status));
-  tell("SafeToDecommission", safe_to_decommission(status, evidence));
+  tell("SafeToDecommission", safe_to_decommission(status, evidence, before));
   return all;
 }
 

@@ -8,7 +8,7 @@
 
 #include "api/spec.h"
 #include "api/status.h"
-#include "model/cluster.h"
+#include "model/world.h"
 
 namespace rebalance {
 
@@ -23,8 +23,8 @@ bool is_moving(State state);
 struct Evidence {
   const RebalanceSpec& spec;
   std::int64_t generation = 1;
-  const std::vector<Finding>* findings = nullptr;  // of the last look; nullptr: not looked yet
-  std::string now;                                 // RFC 3339
+  const World* world = nullptr;  // of the last look; nullptr: not looked yet
+  std::string now;               // RFC 3339
 };
 
 // All conditions of the documented list, in its order: Ready, Reconciling, Stalled, Converged,

@@ -65,9 +65,9 @@ void KubeReporter::note_end() {
   if (const auto ignored = ttl_ignored(resource_); !ignored.empty()) status.message += "; " + ignored;
 }
 
-void KubeReporter::renew_conditions(const std::vector<Finding>* findings) {
+void KubeReporter::renew_conditions(const World* world) {
   document_.conditions = conditions_of(
-      document_.status, {resource_.spec, resource_.generation, findings, now_text()}, document_.conditions);
+      document_.status, {resource_.spec, resource_.generation, world, now_text()}, document_.conditions);
 }
 
 void KubeReporter::plan(const Plan& plan, const World& /*world*/) {
@@ -99,7 +99,7 @@ void KubeReporter::status(const RebalanceStatus& status, const World& world, con
   if (!status.execution_started.empty()) document_.initial_layout = documents_name(resource_.name);
   note_end();
   document_.nodes = node_rows(world, status.plan, resource_.spec.headroom, peaks_);
-  renew_conditions(&world.findings);
+  renew_conditions(&world);
   show_figures(cluster);
   changed(urgent);
 }

@@ -50,7 +50,7 @@ class KubeReporter : public Reporter {
   void tell(bool warning, const std::string& reason, const std::string& message);
   void changed(bool urgent);  // mutex_ held
   void note_end();            // mutex_ held
-  void renew_conditions(const std::vector<Finding>* findings);
+  void renew_conditions(const World* world);
   void write_all(const std::stop_token& stop);
   void show_figures(const ClusterState& cluster);
 

@@ -33,9 +33,9 @@ Plan plan_of_one_batch() {
 }
 
 std::map<std::string, Condition> told(const RebalanceStatus& status, const RebalanceSpec& spec = {},
-                                      const std::vector<Finding>* findings = nullptr) {
+                                      const World* world = nullptr) {
   std::map<std::string, Condition> by_type;
-  for (auto& condition : conditions_of(status, {spec, 7, findings, "2026-01-01T00:00:00Z"}, {}))
+  for (auto& condition : conditions_of(status, {spec, 7, world, "2026-01-01T00:00:00Z"}, {}))
     by_type[condition.type] = condition;
   return by_type;
 }
@@ -95,16 +95,17 @@ TEST(Conditions, TheTransitionTimeMovesOnlyWhenTheStatusChanges) {
 }
 
 TEST(Conditions, ConvergedNamesTheFirstBlockerAndWhatToDo) {
-  const std::vector<Finding> findings = {
+  World world;
+  world.findings = {
       {Severity::kWarning, "MaxmemoryUnset", "redis-1", "no maxmemory", "set one"},
       {Severity::kBlocker, "OpenSlots", "redis-2", "slot 93 is migrating", "run with goal Repair"}};
-  const auto converged = told(status_in(State::kRefused), {}, &findings).at("Converged");
+  const auto converged = told(status_in(State::kRefused), {}, &world).at("Converged");
   EXPECT_EQ(converged.status, kFalse);
   EXPECT_EQ(converged.reason, "OpenSlots");
   EXPECT_EQ(converged.message, "redis-2: slot 93 is migrating; run with goal Repair");
 
-  const std::vector<Finding> warnings(findings.begin(), findings.begin() + 1);
-  EXPECT_EQ(told(status_in(State::kPlanning), {}, &warnings).at("Converged").status, kTrue);
+  world.findings.pop_back();
+  EXPECT_EQ(told(status_in(State::kPlanning), {}, &world).at("Converged").status, kTrue);
   EXPECT_EQ(told(status_in(State::kPlanning)).at("Converged").status, kUnknown);
 }
 
@@ -158,16 +159,72 @@ TEST(Conditions, APlanAloneBalancesNothing) {
   EXPECT_EQ(told(status).at("Balanced").status, kFalse);
 }
 
-TEST(Conditions, ADrainedPodIsSafeToRemoveOnlyAfterObserving) {
-  RebalanceSpec drain;
-  drain.goal.type = GoalType::kDrain;
-  drain.goal.drain.pods = {"redis-5", "redis-6"};
-  EXPECT_EQ(told(status_in(State::kObserving), drain).at("SafeToDecommission").status, kFalse);
-  const auto safe = told(status_in(State::kSucceeded, "Done"), drain).at("SafeToDecommission");
-  EXPECT_EQ(safe.status, kTrue);
-  EXPECT_THAT(safe.message, HasSubstr("redis-5, redis-6"));
-  EXPECT_EQ(told(status_in(State::kSucceeded, "PlanReady"), drain).at("SafeToDecommission").status, kFalse);
-  EXPECT_EQ(told(status_in(State::kSucceeded, "Done")).at("SafeToDecommission").status, kFalse);
+// redis-0 owns all; redis-5 and redis-6 were drained.
+struct Drained : testing::Test {
+  Drained() {
+    spec.goal.type = GoalType::kDrain;
+    spec.goal.drain.pods = {"redis-5", "redis-6"};
+    for (const char* pod : {"redis-0", "redis-5", "redis-6"}) {
+      WorldNode node;
+      node.pod = pod;
+      node.id = node.pod + "-id";
+      world.nodes.push_back(node);
+    }
+    world.nodes[0].slots = SlotSet::parse("0-16383").value();
+  }
+  Condition safe() const { return of(status_in(State::kSucceeded, "Done"), &world); }
+  Condition of(const RebalanceStatus& status, const World* seen) const {
+    return told(status, spec, seen).at("SafeToDecommission");
+  }
+  void make_replica(int node) {
+    world.nodes.at(static_cast<std::size_t>(node)).role = Role::kReplica;
+    world.nodes.at(static_cast<std::size_t>(node)).primary = "redis-0-id";
+  }
+
+  RebalanceSpec spec;
+  World world;
+};
+
+TEST_F(Drained, IsSafeToRemoveOnlyAfterObserving) {
+  EXPECT_EQ(of(status_in(State::kObserving), &world).status, kFalse);
+  EXPECT_EQ(safe().status, kTrue);
+  EXPECT_THAT(safe().message, HasSubstr("redis-5, redis-6"));
+  EXPECT_EQ(of(status_in(State::kSucceeded, "PlanReady"), &world).status, kFalse);
+  spec.goal.type = GoalType::kBalance;
+  EXPECT_EQ(safe().status, kFalse);
+}
+
+TEST_F(Drained, IsStillNeededWhereItOwnsASlotOrHoldsAKeyAndTheOtherIsSafe) {
+  world.nodes[1].keys = 3;
+  EXPECT_EQ(safe().status, kFalse);
+  EXPECT_EQ(safe().reason, "StillNeeded");
+  EXPECT_EQ(
+      safe().message,
+      "redis-5 holds 3 keys, of slots that it does not own: a Repair brings them to their owners; safe to "
+      "remove: redis-6");
+  world.nodes[1].slots = SlotSet::parse("7").value();
+  EXPECT_THAT(safe().message, HasSubstr("redis-5 owns 1 slots"));
+}
+
+TEST_F(Drained, IsStillNeededWhereItBecameAReplicaThatItsPrimaryCannotSpare) {
+  make_replica(1);
+  EXPECT_THAT(safe().message, HasSubstr("redis-5 is a replica of redis-0, which has 0 without it"));
+  make_replica(2);
+  EXPECT_EQ(safe().reason, "StillNeeded") << "neither can be spared for the other";
+  spec.goal.drain.pods = {"redis-6"};
+  EXPECT_EQ(safe().status, kTrue);
+  spec.goal.drain.pods = {"redis-5", "redis-6"};
+  spec.safety.replicas = Requirement::kPrefer;
+  EXPECT_EQ(safe().status, kTrue);
+}
+
+TEST_F(Drained, StaysWhatItWasForAProcessThatHasNotLooked) {
+  const auto status = status_in(State::kSucceeded, "Done");
+  EXPECT_EQ(of(status, nullptr).status, kUnknown);
+  const auto before = conditions_of(status, {spec, 7, &world, "2026-01-01T00:00:00Z"}, {});
+  const auto after = conditions_of(status, {spec, 7, nullptr, "2026-01-02T00:00:00Z"}, before);
+  EXPECT_EQ(after.back().status, kTrue);
+  EXPECT_EQ(after.back().message, before.back().message);
 }
 
 TEST(State, EveryNameIsReadBack) {

@@ -32,7 +32,7 @@ struct Observed : Drive {
     }
   }
   Condition safe() const {
-    const auto all = conditions_of(status, {resource.spec, 1, &scene.world.findings, "now"}, {});
+    const auto all = conditions_of(status, {resource.spec, 1, &scene.world, "now"}, {});
     return *std::ranges::find(all, "SafeToDecommission", &Condition::type);
   }
 };

@@ -1,0 +1,19 @@
+// What a pod that was drained is still good for. Pure.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "api/spec.h"
+#include "model/world.h"
+
+namespace rebalance {
+
+struct Decommission {
+  std::vector<PodName> safe;        // own no slot, hold no key, and no primary's minReplicas counts on them
+  std::vector<std::string> needed;  // of each other one, a sentence
+};
+// Of the pods and nodes that goal Drain names; one that has left the cluster is none of its.
+Decommission judge_drained(const RebalanceSpec& spec, const World& world);
+
+}  // namespace rebalance
