@@ -98,6 +98,7 @@ struct Drive {
     for (auto& node : scene.world.nodes) {
       if (node.id == batch.source) node.slots.remove(batch.slots);
       if (node.id == batch.target) node.slots.add(batch.slots);
+      node.keys = node.slots.size();
     }
     scene.ended.push_back({batch, {}, {}, std::nullopt, batch.bytes, true});
   }
