@@ -12,6 +12,7 @@ namespace {
 
 constexpr int kQuiet = 9;      // steps after which a run that nothing disturbs is at its end
 constexpr int kLongest = 400;  // steps to rest
+constexpr int kTurns = 120;    // of two executors until both rest
 constexpr int kStays = 12;     // steps without an action or a change of state that make a rest
 
 struct Variant {
@@ -76,10 +77,40 @@ class EveryWay : public testing::TestWithParam<Variant> {
 TEST_P(EveryWay, ComesToRestStaysThereAndSaysWhatIsTrue) {
   const bool full = std::getenv("TEST_FORM") != nullptr && std::string(std::getenv("TEST_FORM")) == "full";
   std::vector<Event> events;
-  for (int quiet = 0; quiet < kQuiet; quiet++) go_on(quiet, events, full ? 3 : 2);
+  for (int quiet = 0; quiet < kQuiet; quiet += full ? 1 : 2) go_on(quiet, events, full ? 3 : 2);
   std::string text = fmt::format("{} ways:", ways);
   for (const auto& [state, many] : ends) text += fmt::format(" {} {}", many, state_name(state));
   std::cout << text << '\n';
+}
+
+// Both for the same goal, by turns; events happen to the first. Of claims there is one.
+TEST(TwoExecutors, NeverMoveAtOnceAndBothComeToRest) {
+  const Variant plain{"Plain", [](RebalanceSpec&) {}};
+  const auto tell = [](const Way& from, Way& to) {
+    to.scene.world.nodes = from.scene.world.nodes;
+    to.scene.claimed_by = from.scene.claim_held ? "the other" : "";
+    if (from.scene.claim_held) to.scene.claim_held = false;
+  };
+  for (int quiet = 0; quiet < kQuiet; quiet++) {
+    for (const auto event : all_events()) {
+      // What they say of the claim is for the claim itself to decide.
+      if (event == Event::kAnotherClaims || event == Event::kOtherGone) continue;
+      Way first = start(plain), second = start(plain);
+      for (int i = 0; i < kTurns; i++) {
+        first.step(i == quiet ? event : Event::kNothing);
+        if (i > quiet) first.calm_but_claims();
+        tell(first, second);
+        second.step(Event::kNothing);
+        tell(second, first);
+        ASSERT_TRUE(first.scene.running.empty() || second.scene.running.empty())
+            << told(quiet, {event}, first) << " beside " << told(quiet, {event}, second);
+      }
+      EXPECT_TRUE(rests(first.status.state)) << told(quiet, {event}, first);
+      EXPECT_TRUE(rests(second.status.state)) << told(quiet, {event}, second);
+      EXPECT_THAT(first.broken, testing::IsEmpty()) << told(quiet, {event}, first);
+      EXPECT_THAT(second.broken, testing::IsEmpty()) << told(quiet, {event}, second);
+    }
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(

@@ -5,10 +5,11 @@
 namespace rebalance::model {
 namespace {
 
-constexpr const char* kNames[] = {"nothing",     "hang",     "batch fails", "unreachable",  "reachable",
-                                  "claim lost",  "another",  "other gone",  "repair fails", "restart",
-                                  "limit lower", "crash",    "night",       "day",          "Paused",
-                                  "Cancelled",   "RollBack", "PlanOnly",    "Run",          "approve"};
+constexpr const char* kNames[] = {"nothing",     "hang",         "lost",      "twice",       "stale",
+                                  "batch fails", "unreachable",  "reachable", "claim lost",  "another",
+                                  "other gone",  "repair fails", "restart",   "limit lower", "crash",
+                                  "night",       "day",          "Paused",    "Cancelled",   "RollBack",
+                                  "PlanOnly",    "Run",          "approve"};
 constexpr Bytes kRoomy = 512 * kMiB;
 constexpr auto kInside = std::chrono::sys_seconds(std::chrono::minutes(90));
 constexpr auto kOutside = std::chrono::sys_seconds(std::chrono::hours(12));
@@ -100,13 +101,16 @@ void Way::go_on(Event event) {
     }
   }
   scene.running.clear();
+  if (event == Event::kLost) scene.ended.clear();
+  const auto told = scene.ended;
+  if (event == Event::kTwice) scene.ended.insert(scene.ended.end(), told.begin(), told.end());
 }
 
 void Way::carry_out() {
   scene.open_slots = scene.journal_slots;
   for (const auto& action : last.actions) {
     if (std::holds_alternative<TakeClaim>(action)) scene.claim_held = scene.claimed_by.empty();
-    if (const auto* start = std::get_if<StartBatch>(&action)) scene.running.push_back(start->batch), starts++;
+    if (const auto* start = std::get_if<StartBatch>(&action)) scene.running.push_back(start->batch);
     if (std::holds_alternative<RepairOpen>(action)) {
       scene.repaired = true;
       if (repair_fails_) {
@@ -127,17 +131,25 @@ void Way::carry_out() {
   }
   scene.open_slots = scene.journal_slots;
   // Whoever drives it begins anew, with a claim of its own.
+  // Whoever drives it ends there.
+  if (rests(status.state) && last.actions.empty()) scene.claim_held = false;
   if (status.reason == "ClaimLost") scene.claim_held = false, scene.claim_lost.clear(), notebook = {};
 }
 
 bool Way::step(Event event) {
   happen(event);
   go_on(event);
+  const auto nodes_now = scene.world.nodes;
+  if (event == Event::kStale && !nodes_before_.empty()) {
+    for (std::size_t i = 0; i < nodes_now.size(); i++) scene.world.nodes[i].slots = nodes_before_[i].slots;
+  }
   const auto asked_status = status;
   const auto asked_notebook = notebook;
   last = decide(resource, status, notebook, scene);
   for (const auto& rule : broken_rules({resource, asked_status, asked_notebook, scene}, last))
     broken.push_back(rule);
+  scene.world.nodes = nodes_now;
+  nodes_before_ = nodes_now;
   status = last.status;
   notebook = last.notebook;
   scene.ended.clear();
@@ -151,8 +163,12 @@ bool Way::step(Event event) {
 }
 
 void Way::calm() {
-  scene.world.findings.clear();
+  calm_but_claims();
   scene.claimed_by.clear();
+}
+
+void Way::calm_but_claims() {
+  scene.world.findings.clear();
   scene.claim_lost.clear();
   scene.wall = kInside;
   scene.world.nodes[2].limit = kRoomy;

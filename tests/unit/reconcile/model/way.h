@@ -12,6 +12,9 @@ namespace rebalance::model {
 enum class Event {
   kNothing,
   kHang,         // what runs takes longer
+  kLost,         // what ran has ended, and nobody tells of it
+  kTwice,        // it is told twice
+  kStale,        // who owns what is seen as it was a step ago
   kBatchFails,   // half of it has moved, and a slot stays open
   kUnreachable,  // a node does not answer, until it answers again
   kReachable,
@@ -41,11 +44,11 @@ class Way : public Drive {
   bool step(Event event);
   // All faults end, and nobody changes the spec any more.
   void calm();
+  void calm_but_claims();  // claims are made by whoever else is there
   // As it is at rest: what it says must be true.
   void look_at_the_end();
 
   std::vector<std::string> broken;
-  int starts = 0;
 
  private:
   void happen(Event event);
@@ -54,6 +57,7 @@ class Way : public Drive {
   void fail(const Batch& batch);
   void move(const Batch& batch, const SlotSet& slots);
   void carry_out();
+  std::vector<WorldNode> nodes_before_;
   bool repair_fails_ = false;
 };
 
