@@ -6,6 +6,7 @@
 namespace rebalance {
 namespace {
 
+using testing::AllOf;
 using testing::HasSubstr;
 using testing::Not;
 
@@ -94,6 +95,33 @@ TEST_P(Observing, TellsThatConnectionsAreRejected) {
   EXPECT_THAT(watched.program->said(), HasSubstr("redis-2 rejected connections: "));
   EXPECT_TRUE(watched.says(kCalm, 2)) << watched.program->said();
   EXPECT_EQ(watched.program->exit_code(), kDone) << watched.program->said();
+}
+
+// Its data outgrows what it may hold, and is evicted.
+TEST_P(Observing, TellsThatKeysAreEvicted) {
+  Watched watched(20, GetParam().name);
+  ASSERT_TRUE(watched.says(kCalm)) << watched.program->said();
+  auto client = watched.cluster->node(2).connect();
+  client.must({"CONFIG", "SET", "maxmemory-policy", "allkeys-lru"});
+  client.must({"CONFIG", "SET", "maxmemory", "2mb"});
+  ASSERT_TRUE(watched.says(kWorse)) << watched.program->said();
+  EXPECT_THAT(watched.program->said(), HasSubstr("redis-2 evicted keys: "));
+  client.must({"CONFIG", "SET", "maxmemory", "0"});
+  EXPECT_TRUE(watched.says(kCalm, 2)) << watched.program->said();
+  EXPECT_EQ(watched.program->exit_code(), kDone) << watched.program->said();
+}
+
+// Clients go on writing to it, and a server gives memory back late: no word of safety in the end.
+TEST_P(Observing, TellsThatAReceiverHoldsMoreThanWasExpected) {
+  Watched watched(10, GetParam().name);
+  ASSERT_TRUE(watched.says(kCalm)) << watched.program->said();
+  auto client = watched.cluster->node(3).connect();
+  for (int i = 0; i < 120; i++)  // MOVED where a slot is another's
+    client.command({"SET", "flood:" + std::to_string(i), std::string(1'000'000, 'x')});
+  ASSERT_TRUE(watched.says(kWorse)) << watched.program->said();
+  EXPECT_EQ(watched.program->exit_code(), kFailed) << watched.program->said();
+  EXPECT_THAT(watched.program->said(),
+              AllOf(HasSubstr("redis-3 stands at "), HasSubstr("above the plan's prediction of ")));
 }
 
 }  // namespace
