@@ -36,7 +36,10 @@ struct Planned {
     slot = static_cast<int>(cluster->command(0, {"CLUSTER", "KEYSLOT", kHotKey}).integer);
     make_hot(*cluster, cluster->owners()[static_cast<std::size_t>(slot)]);
     work = std::make_unique<Work>(*cluster);
-    work->aim(move_of(std::to_string(slot - 1) + "-" + std::to_string(slot + 1), "redis-3"));
+    aim("");
+  }
+  void aim(const std::string& more) {
+    work->aim(move_of(std::to_string(slot - 1) + "-" + std::to_string(slot + 1), "redis-3"), more);
   }
   std::string says(const std::string& command) const {
     const auto finished = rig::run({PROGRAM, command, "-f", work->manifests().string()});
@@ -71,6 +74,16 @@ TEST_P(HotSlotsByOperations, AreFoundWhereTheServerTells) {
   const auto moved = planned.work->run();
   EXPECT_EQ(moved.exit_code, kDone) << moved.out;
   EXPECT_EQ(planned.cluster->slots_of(3), 3);
+}
+
+TEST_P(HotSlotsByOperations, StayWhereTheyAreIfTheSpecSaysSo) {
+  Planned planned(GetParam(), {"cluster-slot-stats-enabled yes"});
+  planned.aim("hotSlots: {action: SkipSlot}\n");
+  const auto moved = planned.work->run();
+  EXPECT_EQ(moved.exit_code, kDone) << moved.out;
+  EXPECT_THAT(moved.out, AllOf(HasSubstr("SlotsSkipped"), HasSubstr("its commands take ")));
+  EXPECT_EQ(planned.cluster->slots_of(3), 2);
+  EXPECT_NE(planned.cluster->owner_of(planned.slot), 3);
 }
 
 TEST_P(HotSlots, AreJudgedByMemoryAloneWhereItDoesNotAndCheckSaysWhy) {
