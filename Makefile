@@ -4,7 +4,7 @@ JOBS ?= $(shell nproc)
 CACHE := $(if $(XDG_CACHE_HOME),$(XDG_CACHE_HOME),$(HOME)/.cache)/redis-rebalance
 export JOBS
 
-.PHONY: build demo demo-incident test test-full e2e bench lint format manifests image asan tsan clean
+.PHONY: build demo demo-incident test test-full e2e bench lint format manifests image asan tsan mutants clean
 
 build: ## the program: build/redis-rebalance
 	@scripts/setup build
@@ -52,5 +52,9 @@ asan tsan: ## the unit tests under sanitizers: AddressSanitizer with UBSan, Thre
 	@scripts/setup test
 	@scripts/sanitized $@
 
+mutants: ## takes one guard after the other out of decide: for each a test has to fail (docs/decide.md)
+	@scripts/setup test
+	@scripts/mutants
+
 clean:
-	rm -rf build build-asan build-tsan build-fuzz
+	rm -rf build build-asan build-tsan build-fuzz build-mutants

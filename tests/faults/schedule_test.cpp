@@ -178,8 +178,8 @@ class Schedule {
   void remove_unserved_copies() {
     const auto owners = cluster_->owners();
     for (int node = 0; node < cluster_->size(); ++node) {
-      if (cluster_->slots_of(node) == 0) continue;
       auto connection = cluster_->node(node).connect();
+      if (connection.command({"ROLE"}).elements.at(0).text != "master") continue;
       for (const auto& key : connection.command({"KEYS", "*"}).elements) {
         const auto slot = connection.command({"CLUSTER", "KEYSLOT", key.text}).integer;
         const int owner = owners[static_cast<std::size_t>(slot)];
