@@ -106,32 +106,31 @@ void Way::go_on(Event event) {
   if (event == Event::kTwice) scene.ended.insert(scene.ended.end(), told.begin(), told.end());
 }
 
+void Way::repair() {
+  scene.repaired = true;
+  if (repair_fails_) scene.repair_error = Error{ErrorCode::kUnavailable, "a node does not answer"};
+  if (!repair_fails_) scene.journal_slots = {};
+  repair_fails_ = false;
+}
+
+// Half of each batch is behind its safe point.
+void Way::stop_running() {
+  for (const auto& batch : scene.running) {
+    move(batch, first_of(batch.slots, batch.slots.size() / 2));
+    scene.ended.push_back({batch, {}, {}, Error{ErrorCode::kStopped, "stopped"}, 0, false, {}});
+  }
+  scene.running.clear();
+}
+
 void Way::carry_out() {
-  scene.open_slots = scene.journal_slots;
   for (const auto& action : last.actions) {
     if (std::holds_alternative<TakeClaim>(action)) scene.claim_held = scene.claimed_by.empty();
     if (const auto* start = std::get_if<StartBatch>(&action)) scene.running.push_back(start->batch);
-    if (std::holds_alternative<RepairOpen>(action)) {
-      scene.repaired = true;
-      if (repair_fails_) {
-        scene.repair_error = Error{ErrorCode::kUnavailable, "a node does not answer"};
-      } else {
-        scene.journal_slots = {};
-      }
-      repair_fails_ = false;
-    }
-    // Half of it is behind its safe point.
-    if (std::holds_alternative<StopBatches>(action)) {
-      for (const auto& batch : scene.running) {
-        move(batch, first_of(batch.slots, batch.slots.size() / 2));
-        scene.ended.push_back({batch, {}, {}, Error{ErrorCode::kStopped, "stopped"}, 0, false, {}});
-      }
-      scene.running.clear();
-    }
+    if (std::holds_alternative<RepairOpen>(action)) repair();
+    if (std::holds_alternative<StopBatches>(action)) stop_running();
   }
   scene.open_slots = scene.journal_slots;
-  // Whoever drives it begins anew, with a claim of its own.
-  // Whoever drives it ends there.
+  // Whoever drives it ends at rest, and begins anew with a claim of its own where that was lost.
   if (rests(status.state) && last.actions.empty()) scene.claim_held = false;
   if (status.reason == "ClaimLost") scene.claim_held = false, scene.claim_lost.clear(), notebook = {};
 }

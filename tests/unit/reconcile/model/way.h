@@ -57,6 +57,8 @@ class Way : public Drive {
   void fail(const Batch& batch);
   void move(const Batch& batch, const SlotSet& slots);
   void carry_out();
+  void repair();
+  void stop_running();
   std::vector<WorldNode> nodes_before_;
   bool repair_fails_ = false;
 };
