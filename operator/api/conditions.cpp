@@ -127,8 +127,8 @@ Said safe_to_decommission(const RebalanceStatus& status, const Evidence& evidenc
   const auto safe = fmt::format("{}", fmt::join(pods.safe, ", "));
   if (pods.needed.empty())
     return yes("Drained", "no slot, no key and no replica that is needed is left on " + safe);
-  return no("StillNeeded", fmt::format("{}{}{}", fmt::join(pods.needed, "; "),
-                                       safe.empty() ? "" : "; safe to remove: ", safe));
+  return no(kStillNeeded, fmt::format("{}{}{}", fmt::join(pods.needed, "; "),
+                                      safe.empty() ? "" : "; safe to remove: ", safe));
 }
 
 void add(std::vector<Condition>& all, const char* type, Said said, const Evidence& evidence,

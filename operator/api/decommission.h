@@ -9,6 +9,8 @@
 
 namespace rebalance {
 
+inline constexpr const char* kStillNeeded = "StillNeeded";  // the reason where one is
+
 struct Decommission {
   std::vector<PodName> safe;        // own no slot, hold no key, and no primary's minReplicas counts on them
   std::vector<std::string> needed;  // of each other one, a sentence

@@ -16,8 +16,8 @@ double percent(std::int64_t part, std::int64_t all) {
 struct Hot {
   const WorldNode& node;
   const SlotSizes& sizes;
-  int share_percent;
-  Bytes bytes;
+  int share_percent = 0;
+  Bytes bytes = 0;
   std::int64_t usec = 0;
 
   std::string by_memory(Slot slot) const {
@@ -45,7 +45,8 @@ std::map<Slot, std::string> hot_slots(const World& world, const HotSlotsSpec& sp
     for_each_slot(node->slots, [&](Slot slot) {
       const auto memory = judge.by_memory(slot), operations = judge.by_operations(slot);
       const bool both = !memory.empty() && !operations.empty();
-      if (!memory.empty() || !operations.empty()) hot[slot] = memory + (both ? ", and " : "") + operations;
+      if (!memory.empty() || !operations.empty())
+        hot[slot] = fmt::format("{}{}{}", memory, both ? ", and " : "", operations);
     });
   }
   return hot;

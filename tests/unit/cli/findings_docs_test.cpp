@@ -55,6 +55,7 @@ Names names_in_sources() {
     names.merge(names_after(text, "Refusal{", refused));
     names.merge(names_after(text, "case Wall::k", wall));
     names.merge(names_after(text, "Verb::kHold, \"", bare));
+    names.merge(names_after(text, "kStillNeeded = \"", bare));
     // There each such literal is a reason or the name of a finding.
     if (entry.path().parent_path().filename() == "reconcile") names.merge(names_after(text, "\"", bare));
   }
