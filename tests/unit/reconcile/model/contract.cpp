@@ -49,6 +49,12 @@ class Examination {
              !scene_.journal_slots.empty() || after.state == State::kCancelled,
          "what is cancelled ends so");
     must(after.failure_count >= before.failure_count, "failures are not forgotten");
+    // A rollback's plan follows from the layout of the start.
+    const std::string& given = spec_.approval.plan_hash;
+    const bool asks = spec_.approval.mode == ApprovalMode::kManual || !given.empty();
+    must(after.approved_hash == before.approved_hash || after.approved_hash.empty() || !asks ||
+             after.approved_hash == given || after.roll_back,
+         "a plan is approved by its hash");
   }
 
   void may_act(const std::string& what) {
@@ -81,14 +87,8 @@ class Examination {
     memory(start.batch);
   }
 
-  // A rollback's plan follows from the layout of the start; any other is approved by its hash.
   void approval() {
-    const auto& plan = *answer_.status.plan;
-    const std::string& given = spec_.approval.plan_hash;
-    must(answer_.status.approved_hash == plan.hash, "only the approved plan is executed");
-    const bool before = asked_.status.approved_hash == plan.hash;
-    const bool asks = spec_.approval.mode == ApprovalMode::kManual || !given.empty();
-    must(answer_.status.roll_back || before || !asks || given == plan.hash, "a plan is approved by its hash");
+    must(answer_.status.approved_hash == answer_.status.plan->hash, "only the approved plan is executed");
   }
 
   void failures() {
