@@ -9,6 +9,9 @@
 
 namespace rebalance::model {
 
+// `full` in make test-full, `less` in make test, else `usual`, as scripts/mutants has it.
+int in_form(int full, int usual, int less);
+
 struct Question {
   const RedisRebalance& resource;
   const RebalanceStatus& status;

@@ -2,8 +2,6 @@
 // rule.
 #include <fmt/format.h>
 
-#include <cstdlib>
-
 #include "../drive.h"
 #include "contract.h"
 
@@ -101,9 +99,8 @@ void what_was_noted(Asked& asked, const Scene& scene, State state, Choice& choic
 
 TEST(EveryQuestion, HasAnAnswerThatBreaksNoRule) {
   const Drive drive = begun();
-  const bool full = std::getenv("TEST_FORM") != nullptr && std::string(std::getenv("TEST_FORM")) == "full";
   constexpr unsigned long kAll = std::size(kAllStates) * 3UL * 5 * 2 * 2 * 3 * 6 * 5 * 3 * 3 * 3 * 2;
-  const unsigned long step = full ? 1 : 7;  // no factor of any dimension
+  const unsigned long step = in_form(1, 7, 37);  // no factor of any dimension
   Scene scene = drive.scene;
   unsigned long answers = 0, starts = 0;
   for (unsigned long at = 0; at < kAll; at += step) {
@@ -123,7 +120,7 @@ TEST(EveryQuestion, HasAnAnswerThatBreaksNoRule) {
     starts += count<StartBatch>(answer) > 0 ? 1 : 0;
   }
   fmt::print("{} questions answered, {} of them with batches\n", answers, starts);
-  EXPECT_GT(starts, 10U);
+  EXPECT_GT(starts, 0U);
 }
 
 }  // namespace

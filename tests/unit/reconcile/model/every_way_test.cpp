@@ -2,9 +2,9 @@
 // spec, it comes to rest, stays there, says what is true, and breaks no rule on the way.
 #include <fmt/format.h>
 
-#include <cstdlib>
 #include <functional>
 
+#include "contract.h"
 #include "way.h"
 
 namespace rebalance::model {
@@ -75,9 +75,8 @@ class EveryWay : public testing::TestWithParam<Variant> {
 };
 
 TEST_P(EveryWay, ComesToRestStaysThereAndSaysWhatIsTrue) {
-  const bool full = std::getenv("TEST_FORM") != nullptr && std::string(std::getenv("TEST_FORM")) == "full";
   std::vector<Event> events;
-  for (int quiet = 0; quiet < kQuiet; quiet += full ? 1 : 2) go_on(quiet, events, full ? 3 : 2);
+  for (int quiet = 0; quiet < kQuiet; quiet += in_form(1, 2, 3)) go_on(quiet, events, in_form(3, 2, 2));
   std::string text = fmt::format("{} ways:", ways);
   for (const auto& [state, many] : ends) text += fmt::format(" {} {}", many, state_name(state));
   std::cout << text << '\n';
@@ -119,7 +118,11 @@ INSTANTIATE_TEST_SUITE_P(
         Variant{"Plain", [](RebalanceSpec&) {}},
         Variant{"OnePairAtATime", [](RebalanceSpec& spec) { spec.batch.parallel_pairs = 1; }},
         Variant{"ApprovedByAPerson", [](RebalanceSpec& spec) { spec.approval.mode = ApprovalMode::kManual; }},
-        Variant{"Canary", [](RebalanceSpec& spec) { spec.canary.slots = 2; }},
+        Variant{"Canary",
+                [](RebalanceSpec& spec) {
+                  spec.canary.slots = 2;
+                  spec.canary.observe_seconds = 5;
+                }},
         Variant{"RollsBackOnFailure", [](RebalanceSpec& spec) { spec.on_failure = OnFailure::kRollBack; }},
         Variant{"AtNight",
                 [](RebalanceSpec& spec) {
