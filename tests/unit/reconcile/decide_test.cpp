@@ -525,5 +525,27 @@ TEST(Decide, KeysAreDeletedOnlyWhereTheInstallationAllowsIt) {
   EXPECT_EQ(allowed.until_final(), State::kSucceeded);
 }
 
+// A node that takes slots has its config epoch raised: what it gives meanwhile could come back to it.
+TEST(Decide, WhoTakesDoesNotGiveMeanwhile) {
+  Drive drive;
+  drive.resource.spec.goal.type = GoalType::kMove;
+  drive.resource.spec.goal.assignments = {{SlotSet::parse("0-9").value(), "redis-1"},
+                                          {SlotSet::parse("8192-8201").value(), "redis-2"}};
+  drive.until_batch();
+  EXPECT_EQ(count<StartBatch>(drive.last), 1);
+  EXPECT_EQ(drive.until_final(), State::kSucceeded);
+}
+
+TEST(Decide, NothingIsVerifiedWhileNodesDisagreeAndThatIsNotWaitedForForEver) {
+  Drive drive;
+  drive.until(State::kVerifying);
+  drive.scene.world.findings = {{Severity::kBlocker, "ViewsDisagree", "redis-1", "slot 7", "wait"}};
+  EXPECT_EQ(drive.once().status.state, State::kVerifying);
+  EXPECT_EQ(drive.status.reason, "Converging");
+  drive.scene.now += std::chrono::seconds(31);
+  EXPECT_EQ(drive.once().status.state, State::kFailed);
+  EXPECT_EQ(drive.status.reason, "NotConverged");
+}
+
 }  // namespace
 }  // namespace rebalance
