@@ -40,8 +40,7 @@ std::vector<Finding> plan_findings(const Plan& plan, const Survey& seen) {
                                           human_bytes(plan.bytes), plan.batches.size());
   out.push_back({Severity::kOk, "Plan", "", evidence, ""});
   const auto unknown = operations_unknown(seen.world, seen.resource.spec.hot_slots);
-  if (!plan.nothing_to_do() && !unknown.empty())
-    out.push_back({Severity::kOk, "HotSlots", "", unknown, ""});
+  if (!plan.nothing_to_do() && !unknown.empty()) out.push_back({Severity::kOk, "HotSlots", "", unknown, ""});
   return out;
 }
 
