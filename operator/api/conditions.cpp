@@ -63,8 +63,10 @@ Said of_state(const RebalanceStatus& status, bool holds) {
           status.reason.empty() ? state_name(status.state) : status.reason, status.message};
 }
 
+Said not_looked() { return unknown("NotLooked", "the cluster was not looked at yet"); }
+
 Said converged(const Evidence& evidence) {
-  if (evidence.world == nullptr) return unknown("NotLooked", "the cluster was not looked at yet");
+  if (evidence.world == nullptr) return not_looked();
   const Finding* blocker = first_blocker(evidence.world->findings);
   if (blocker == nullptr) return yes("Converged", "all nodes agree, and nothing stands in the way");
   return no(blocker->name, sentence_of(*blocker));
@@ -109,7 +111,7 @@ Said balanced(const RebalanceStatus& status) {
 // What an earlier process saw at the end.
 Said told_before(const std::vector<Condition>& before) {
   const auto old = std::ranges::find(before, "SafeToDecommission", &Condition::type);
-  if (old == before.end()) return unknown("NotLooked", "the cluster was not looked at yet");
+  if (old == before.end()) return not_looked();
   return {old->status, old->reason, old->message};
 }
 

@@ -10,9 +10,7 @@ namespace {
 std::vector<const WorldNode*> drained(const DrainGoal& drain, const World& world) {
   std::vector<const WorldNode*> nodes;
   for (const auto& node : world.nodes) {
-    const bool named =
-        std::ranges::count(drain.pods, node.pod) + std::ranges::count(drain.node_ids, node.id) > 0;
-    if (named) nodes.push_back(&node);
+    if (names(drain, node.pod, node.id)) nodes.push_back(&node);
   }
   return nodes;
 }
@@ -40,6 +38,10 @@ std::string why_needed(const WorldNode& node, const std::vector<const WorldNode*
 }
 
 }  // namespace
+
+bool names(const DrainGoal& drain, const PodName& pod, const NodeId& id) {
+  return std::ranges::count(drain.pods, pod) + std::ranges::count(drain.node_ids, id) > 0;
+}
 
 Decommission judge_drained(const RebalanceSpec& spec, const World& world) {
   Decommission told;

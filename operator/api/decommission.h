@@ -15,6 +15,7 @@ struct Decommission {
   std::vector<PodName> safe;        // own no slot, hold no key, and no primary's minReplicas counts on them
   std::vector<std::string> needed;  // of each other one, a sentence
 };
+bool names(const DrainGoal& drain, const PodName& pod, const NodeId& id);
 // Of the pods and nodes that goal Drain names; one that has left the cluster is none of its.
 Decommission judge_drained(const RebalanceSpec& spec, const World& world);
 

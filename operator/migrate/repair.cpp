@@ -174,19 +174,14 @@ Status RepairRun::name_owners(const RepairPicture& picture, const std::vector<Re
 Status RepairRun::execute(const RepairStep& step) {
   const LogFields fields("slots", step.slots.text());
   if (step.kind != Kind::kReport) log_info("repair: " + step.reason);
-  std::vector<Command> commands;
   switch (step.kind) {
     case Kind::kFinish: return finish(step);
     case Kind::kMerge: return merge(step);
     case Kind::kUnstage:
     case Kind::kClear: return unstage(step);
     case Kind::kAssign: return assign(step);
-    case Kind::kStable:
-      for_each_slot(step.slots, [&](Slot slot) { commands.push_back(setslot_stable(slot)); });
-      return tell(step.source, commands);
-    case Kind::kNotify:
-      for_each_slot(step.slots, [&](Slot slot) { commands.push_back(setslot(slot, "NODE", step.target)); });
-      return notify(step, commands);
+    case Kind::kStable: return tell(step.source, setslot_stable_each(step.slots));
+    case Kind::kNotify: return notify(step, setslot_each(step.slots, "NODE", step.target));
     case Kind::kReport: break;
   }
   return {};
@@ -197,16 +192,11 @@ Status RepairRun::execute(const RepairStep& step) {
 Status RepairRun::finish(const RepairStep& step) {
   const auto *source = member(step.source), *target = member(step.target);
   if (source == nullptr || target == nullptr) return {};
-  std::vector<Command> importing, migrating;
-  for_each_slot(step.slots, [&](Slot slot) {
-    importing.push_back(setslot(slot, "IMPORTING", step.source));
-    migrating.push_back(setslot(slot, "MIGRATING", step.target));
-  });
   MoveIntent intent{Engine::kKeyByKey, step.source, step.target, {}, {}, step.slots};
   if (!step.proven)
     TRY_OK(hooks_.intents.open(intent));  // without a life: it proves nothing, and is found after a crash
-  TRY_OK(tell(step.target, importing));
-  TRY_OK(tell(step.source, migrating));
+  TRY_OK(tell(step.target, setslot_each(step.slots, "IMPORTING", step.source)));
+  TRY_OK(tell(step.source, setslot_each(step.slots, "MIGRATING", step.target)));
   BatchJob batch{
       Batch{0, step.source, step.target, step.slots, 0, 0}, *source, *target, others(step), {}, job_.options};
   for (const auto& link : links_) {

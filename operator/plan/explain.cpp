@@ -6,6 +6,7 @@
 #include <cmath>
 #include <map>
 
+#include "api/decommission.h"
 #include "plan/draft.h"
 #include "plan/remedy.h"
 
@@ -110,11 +111,7 @@ class Explainer {
     const auto found = flows_.find(id);
     return found == flows_.end() ? kNone : found->second.in;
   }
-  bool drained(const NodeForecast& node) const {
-    const auto& goal = spec_.goal.drain;
-    return std::ranges::find(goal.pods, node.pod) != goal.pods.end() ||
-           std::ranges::find(goal.node_ids, node.id) != goal.node_ids.end();
-  }
+  bool drained(const NodeForecast& node) const { return names(spec_.goal.drain, node.pod, node.id); }
 
   std::string of_replica(const NodeForecast& node) const {
     const auto& primary = world_.find(node.id)->primary;

@@ -48,8 +48,7 @@ TEST_F(OperatorObserving, WhileAServerAnswersLateNoPodIsSafeToRemoveAndAfterward
     EXPECT_TRUE(safe("False", "ProbesSlower")) << told() << running->said();
     EXPECT_THAT(condition("SafeToDecommission", "message").value_or(""),
                 HasSubstr("redis-3 answers probes in "));
-    EXPECT_THAT(api_.send("GET", "/apis/events.k8s.io/v1/namespaces/" + space_ + "/events").body,
-                HasSubstr("WorseThanBefore"));
+    EXPECT_THAT(events(), HasSubstr("WorseThanBefore"));
   }
   ASSERT_TRUE(reaches("Succeeded")) << told() << running->said();
   EXPECT_TRUE(safe("True", "Drained", kSoon)) << told();

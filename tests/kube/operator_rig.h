@@ -68,6 +68,9 @@ class OperatorTest : public testing::Test {
                const std::string& name = "rebalance") {
     return rig::wait_until([&] { return state(name) == wanted; }, limit);
   }
+  std::string events() const {
+    return api_.send("GET", "/apis/events.k8s.io/v1/namespaces/" + space_ + "/events").body;
+  }
   std::string told(const std::string& name = "rebalance") const { return api_.send("GET", path(name)).body; }
 
   // What a GET of /readyz or /metrics of that operator says; empty while it does not answer.

@@ -13,9 +13,6 @@ class OperatorTtl : public OperatorTest {
   bool goes(const std::string& name = "rebalance", rig::Milliseconds limit = kSoon) {
     return rig::wait_until([&] { return !api_.exists(path(name)); }, limit);
   }
-  std::string events() const {
-    return api_.send("GET", "/apis/events.k8s.io/v1/namespaces/" + space_ + "/events").body;
-  }
 };
 
 // By whichever operator is there when its time is over.

@@ -65,15 +65,19 @@ struct Drive {
 
   Decision& once() {
     last = decide(resource, status, notebook, scene);
+    note();
+    scene.now += std::chrono::seconds(1);
+    return last;
+  }
+  // The answer becomes the record, and what was told once is told.
+  void note() {
     status = last.status;
     notebook = last.notebook;
     scene.ended.clear();
     scene.repaired = false;
     scene.repair_error.reset();
-    scene.now += std::chrono::seconds(1);
     if (is_moving(status.state) && status.plan && !scene.initial)
       scene.initial = layout_now(scene.world, status.execution_started);
-    return last;
   }
   void obey() {
     for (const auto& action : last.actions) {
@@ -94,12 +98,16 @@ struct Drive {
       scene.raised.push_back(raise);
     }
   }
-  void complete(const Batch& batch) {
+  // `slots` of it.
+  void move(const Batch& batch, const SlotSet& slots) {
     for (auto& node : scene.world.nodes) {
-      if (node.id == batch.source) node.slots.remove(batch.slots);
-      if (node.id == batch.target) node.slots.add(batch.slots);
+      if (node.id == batch.source) node.slots.remove(slots);
+      if (node.id == batch.target) node.slots.add(slots);
       node.keys = node.slots.size();
     }
+  }
+  void complete(const Batch& batch) {
+    move(batch, batch.slots);
     scene.ended.push_back({batch, {}, {}, std::nullopt, batch.bytes, true});
   }
   State until_final(int most = 200) {

@@ -74,13 +74,6 @@ void Way::happen(Event event) {
   }
 }
 
-void Way::move(const Batch& batch, const SlotSet& slots) {
-  for (auto& node : scene.world.nodes) {
-    if (node.id == batch.source) node.slots.remove(slots);
-    if (node.id == batch.target) node.slots.add(slots);
-  }
-}
-
 void Way::fail(const Batch& batch) {
   SlotSet rest = batch.slots;
   const SlotSet moved = first_of(batch.slots, batch.slots.size() / 2);
@@ -149,14 +142,8 @@ bool Way::step(Event event) {
     broken.push_back(rule);
   scene.world.nodes = nodes_now;
   nodes_before_ = nodes_now;
-  status = last.status;
-  notebook = last.notebook;
-  scene.ended.clear();
-  scene.repaired = false;
-  scene.repair_error.reset();
+  note();
   scene.now += std::max<Millis>(Millis(1000), last.requeue);
-  if (is_moving(status.state) && status.plan && !scene.initial)
-    scene.initial = layout_now(scene.world, status.execution_started);
   carry_out();
   return !last.actions.empty() || status.state != asked_status.state;
 }

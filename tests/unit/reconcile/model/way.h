@@ -55,7 +55,6 @@ class Way : public Drive {
   void spec(Event event);
   void go_on(Event event);
   void fail(const Batch& batch);
-  void move(const Batch& batch, const SlotSet& slots);
   void carry_out();
   void repair();
   void stop_running();
