@@ -77,6 +77,19 @@ struct MemoryReading {
   Bytes base() const { return rss > working_set ? rss : working_set; }
 };
 
+// What its clients do to a server and what becomes of them, now and since it started; 0 where it does not
+// say.
+struct LoadReading {
+  std::int64_t clients = 0, most_clients = 0;  // connected_clients, maxclients (INFO has it from 6.2 on)
+  std::int64_t operations_per_second = 0;
+  double cpu_seconds = 0;                       // of the whole process
+  Bytes buffers = 0;                            // output and input buffers of clients and replicas
+  std::int64_t commands = 0;                    // total_commands_processed
+  std::int64_t redirected = 0;                  // MOVED, ASK (6.2 and later, as the next)
+  std::int64_t unserved = 0;                    // TRYAGAIN, CLUSTERDOWN
+  std::map<std::int64_t, std::int64_t> lasted;  // commands that took at most so many us, but more than half
+};
+
 struct ReplicaLink {
   std::string host;
   int port = 0;
@@ -105,6 +118,7 @@ struct NodeState {
   SlotSet slots;  // owned, by the node's own view
   NodeView view;
   MemoryReading memory;
+  LoadReading load;
   std::string maxmemory_policy = "noeviction";
   bool aof_enabled = false;
   bool save_points = false;    // any `save` line

@@ -22,6 +22,7 @@ WorldNode slim(const NodeState& node) {
   row.slots = node.slots;
   row.keys = node.keys;
   row.memory = node.memory;
+  row.load = node.load;
   row.maxmemory_policy = node.maxmemory_policy;
   row.aof_enabled = node.aof_enabled;
   row.save_points = node.save_points;

@@ -32,6 +32,7 @@ struct WorldNode {
   Bytes request = 0;
   PodResize resize;
   MemoryReading memory;
+  LoadReading load;
   std::string maxmemory_policy = "noeviction";
   bool aof_enabled = false;
   bool save_points = false;

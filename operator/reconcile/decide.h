@@ -117,12 +117,23 @@ struct Figures {
   bool resumed = false;  // slots had moved by then
 };
 
+// What one server said of its clients at one moment.
+struct NodeLoad {
+  std::string run_id;
+  std::int64_t uptime_seconds = 0;
+  LoadReading load;
+  std::int64_t evicted_keys = 0, rejected_connections = 0;
+};
+
 // How fast slots move, by what clients feel.
 struct SpeedNotes {
-  int calm = 100;  // percent that the latencies allow
+  int calm = 100;  // percent that the latencies and the servers' own words allow
   std::optional<Instant> changed;
-  std::optional<Instant> far_since;  // far above what is allowed
-  bool held = false;                 // all stopped for it, until it is calm
+  std::optional<Instant> since;              // when `loads` were so
+  std::map<PodName, NodeLoad> loads, first;  // to compare with, and what is usual
+  std::optional<std::string> strain;         // what the last comparison found
+  std::optional<Instant> far_since;          // far above what is allowed
+  bool held = false;                         // all stopped for it, until it is calm
 };
 
 // The room for keys that a batch in flight was given.

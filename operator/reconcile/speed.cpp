@@ -1,9 +1,10 @@
-// How fast slots move: as fast as spec.batch allows while our own probes say that no client feels it.
+// How fast slots move: as fast as spec.batch allows while neither our own probes nor the servers' own figures
+// say that a client or a replica feels it.
 #include <fmt/format.h>
 
 #include <algorithm>
 
-#include "reconcile/step.h"
+#include "reconcile/strain.h"
 
 namespace rebalance {
 namespace {
@@ -14,6 +15,7 @@ constexpr int kLeast = 5;      // percent: so little that a stop would be the sa
 constexpr double kCalm = 0.7;  // of what is allowed: faster again only below it, so that it does not swing
 constexpr double kFar = 4;     // times what is allowed
 constexpr std::chrono::seconds kFarPatience{10};
+constexpr int kStrained = 50;     // percent of the speed before
 constexpr int kWhileSaving = 50;  // percent: a fork and the disk take their part of the machine
 
 const ProbeReading* slowest(const Scene& scene) {
@@ -32,22 +34,47 @@ int next_calm(int calm, double p99, double allowed) {
   return p99 < allowed * kCalm ? std::min(100, calm * 3 / 2 + 1) : calm;
 }
 
-const WorldNode* who_saves(const Step& step) {
+// Those that are probed: sources, targets and their replicas.
+std::vector<const WorldNode*> touched(const Step& step) {
+  std::vector<const WorldNode*> nodes;
   for (const auto& probe : step.scene.probes) {
     const WorldNode* node = step.scene.world.find_pod(probe.pod);
-    if (node != nullptr && node->child_running) return node;
+    if (node != nullptr) nodes.push_back(node);
   }
-  return nullptr;
+  return nodes;
 }
 
-void follow_latency(Step& step, const ProbeReading& probe) {
+const WorldNode* who_saves(const std::vector<const WorldNode*>& nodes) {
+  const auto found = std::ranges::find_if(nodes, &WorldNode::child_running);
+  return found == nodes.end() ? nullptr : *found;
+}
+
+// Once a span all servers are compared with how they were at its beginning.
+void compare_loads(Step& step, const std::vector<const WorldNode*>& nodes) {
+  auto& notes = step.notebook().speed;
+  if (notes.since && step.scene.now - *notes.since < kBetweenChanges) return;
+  const double seconds =
+      notes.since ? std::chrono::duration<double>(step.scene.now - *notes.since).count() : 0;
+  notes.strain.reset();
+  for (const auto* node : nodes) {
+    const auto& first = notes.first.try_emplace(node->pod, load_of(*node)).first->second;
+    const auto [since, fresh] = notes.loads.try_emplace(node->pod, load_of(*node));
+    if (!fresh && !notes.strain)
+      notes.strain = strain({*node, since->second, first, seconds}, step.spec.safety);
+    since->second = load_of(*node);
+  }
+  notes.since = step.scene.now;
+}
+
+void follow(Step& step, const ProbeReading& probe) {
   auto& notes = step.notebook().speed;
   const double allowed = step.spec.safety.max_latency_millis;
   const bool far = probe.p99_millis > kFar * allowed;
   if (!far) notes.far_since.reset();
   if (far && !notes.far_since) notes.far_since = step.scene.now;
   if (notes.changed && step.scene.now - *notes.changed < kBetweenChanges) return;
-  const int next = next_calm(notes.calm, probe.p99_millis, allowed);
+  const int bearable = notes.strain ? std::max(kLeast, notes.calm * kStrained / 100) : 100;
+  const int next = std::min(bearable, next_calm(notes.calm, probe.p99_millis, allowed));
   if (next == notes.calm) return;
   notes.calm = next;
   notes.changed = step.scene.now;
@@ -66,12 +93,14 @@ void tell_speed(Step& step, int percent, std::string why) {
 void adapt_speed(Step& step) {
   const ProbeReading* probe = slowest(step.scene);
   if (probe == nullptr) return;
-  follow_latency(step, *probe);
-  const int calm = step.notebook().speed.calm;
-  const WorldNode* saving = who_saves(step);
+  const auto nodes = touched(step);
+  compare_loads(step, nodes);
+  follow(step, *probe);
+  const auto& [calm, strained] = std::tie(step.notebook().speed.calm, step.notebook().speed.strain);
+  const WorldNode* saving = who_saves(nodes);
   if (saving != nullptr && calm > kWhileSaving)
     return tell_speed(step, kWhileSaving, fmt::format("{} saves its data or rewrites its AOF", saving->pod));
-  tell_speed(step, calm, in_millis(*probe, step.spec.safety.max_latency_millis));
+  tell_speed(step, calm, strained.value_or(in_millis(*probe, step.spec.safety.max_latency_millis)));
 }
 
 std::optional<Decision> hold_for_latency(Step& step) {

@@ -38,7 +38,10 @@ enum FirstLook { kMyId, kInfo, kClusterInfo, kClusterNodes, kRole, kSave, kNodeT
 std::vector<Args> later_questions(const Version& version) {
   std::vector<Args> questions;
   const bool valkey = version.kind == ServerKind::kValkey;
-  if (valkey || version.major >= 7) questions.push_back({"FUNCTION", "LIST"});
+  if (valkey || version.major >= 7) {
+    questions.push_back({"FUNCTION", "LIST"});
+    questions.push_back({"LATENCY", "HISTOGRAM"});
+  }
   if (valkey && version.major >= 9) questions.push_back({"CLUSTER", "GETSLOTMIGRATIONS"});
   if (!valkey && (version.major > 8 || (version.major == 8 && version.minor >= 4))) {
     questions.push_back({"CLUSTER", "MIGRATION", "STATUS", "ALL"});
@@ -140,6 +143,7 @@ class Look {
   void read_server(const Info& info) {
     node_.version = parse_version(info);
     node_.memory = parse_memory(info);
+    node_.load = parse_load(info);
     node_.replicas = parse_replicas(info);
     node_.modules = parse_modules(info);
     node_.run_id = info.text("run_id");
@@ -192,7 +196,9 @@ class Look {
     for (std::size_t i = 0; i < replies.size(); ++i) {
       const std::string command = fmt::format("{}", fmt::join(questions[i], " "));
       const std::string right = fmt::format("+{}|{}", questions[i][0], questions[i][1]);
-      if (replies[i].is_error()) {
+      if (questions[i][0] == "LATENCY") {  // refused: our own probes tell enough
+        node_.load.lasted = parse_histogram(replies[i]);
+      } else if (replies[i].is_error()) {
         node_.atomic_denied = node_.atomic_denied || questions[i][0] == "CLUSTER";
         cannot_read(command, replies[i].text, right);
       } else if (questions[i][0] == "FUNCTION") {

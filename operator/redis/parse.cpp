@@ -1,6 +1,7 @@
 #include "redis/parse.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <optional>
 #include <tuple>
 
@@ -214,6 +215,25 @@ MemoryReading parse_memory(const Info& info) {
   return memory;
 }
 
+LoadReading parse_load(const Info& info) {
+  const auto errors = [&](const char* code) {
+    return number_or<std::int64_t>(inner_field(info.text(std::string("errorstat_") + code), "count"), 0);
+  };
+  const auto seconds = [&](const char* name) {
+    return std::strtod(std::string(info.text(name)).c_str(), nullptr);
+  };
+  LoadReading load;
+  load.clients = info.number("connected_clients");
+  load.most_clients = info.number("maxclients");
+  load.operations_per_second = info.number("instantaneous_ops_per_sec");
+  load.cpu_seconds = seconds("used_cpu_sys") + seconds("used_cpu_user");
+  load.buffers = info.number("mem_clients_normal") + info.number("mem_clients_slaves");
+  load.commands = info.number("total_commands_processed");
+  load.redirected = errors("MOVED") + errors("ASK");
+  load.unserved = errors("TRYAGAIN") + errors("CLUSTERDOWN");
+  return load;
+}
+
 // slave0:ip=10.0.0.9,port=6379,state=online,offset=11491,lag=0
 std::vector<ReplicaLink> parse_replicas(const Info& info) {
   std::vector<ReplicaLink> replicas;
@@ -260,6 +280,22 @@ std::map<std::string, std::string> parse_config(const Reply& reply) {
   for (std::size_t i = 0; i + 1 < reply.items.size(); i += 2)
     values[reply.items[i].text] = reply.items[i + 1].text;
   return values;
+}
+
+// [get, [calls, 3, histogram_usec, [1, 2, 4, 3]], set, ...]: counts grow from bound to bound.
+std::map<std::int64_t, std::int64_t> parse_histogram(const Reply& reply) {
+  std::map<std::int64_t, std::int64_t> lasted;
+  for (std::size_t i = 1; i < reply.items.size(); i += 2) {
+    const auto& command = reply.items[i].items;
+    if (command.size() < 4) continue;
+    const auto& bounds = command[3].items;
+    std::int64_t shorter = 0;
+    for (std::size_t j = 0; j + 1 < bounds.size(); j += 2) {
+      lasted[bounds[j].integer] += bounds[j + 1].integer - shorter;
+      shorter = bounds[j + 1].integer;
+    }
+  }
+  return lasted;
 }
 
 int count_atomic_tasks(const Reply& reply) {

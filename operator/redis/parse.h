@@ -49,6 +49,7 @@ std::string_view client_field(std::string_view line, std::string_view name);
 
 Version parse_version(const Info& info);  // Valkey says redis_version 7.2.4 and its own in valkey_version
 MemoryReading parse_memory(const Info& info);  // sections memory and stats
+LoadReading parse_load(const Info& info);      // all but `lasted`
 std::vector<ReplicaLink> parse_replicas(const Info& info);
 std::vector<std::string> parse_modules(const Info& info);
 
@@ -63,6 +64,10 @@ Result<RoleState> parse_role(const Reply& reply);
 
 // CONFIG GET: an array of names and values; an error (no permission) gives nothing.
 std::map<std::string, std::string> parse_config(const Reply& reply);
+
+// LATENCY HISTOGRAM (Redis 7.0, Valkey): of all commands together, how many lasted how long; its bounds are
+// powers of two.
+std::map<std::int64_t, std::int64_t> parse_histogram(const Reply& reply);
 
 // Tasks that are not over, of CLUSTER MIGRATION STATUS ALL (Redis) and CLUSTER GETSLOTMIGRATIONS (Valkey). A
 // failed Redis import counts: the target tries again each second until it is cancelled.

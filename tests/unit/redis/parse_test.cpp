@@ -82,6 +82,35 @@ TEST_P(EveryVersion, TellsItsMemory) {
   EXPECT_EQ(memory.holds_outgrown, text("info").find("mem_allocator:jemalloc-5.3.1") != std::string::npos);
 }
 
+TEST_P(EveryVersion, TellsItsLoad) {
+  const auto load = parse_load(Info(text("info")));
+  EXPECT_GT(load.clients, 0);
+  EXPECT_GT(load.commands, 100);
+  EXPECT_GT(load.cpu_seconds, 0);
+  EXPECT_GT(load.buffers, 0);
+  EXPECT_EQ(load.most_clients, GetParam().folder == std::string("r60") ? 0 : 10'000);
+}
+
+TEST(Load, CountsWhatClientsWereToldInsteadOfAnAnswer) {
+  const Info info(
+      "errorstat_ASK:count=2\r\nerrorstat_CLUSTERDOWN:count=4\r\nerrorstat_MOVED:count=40\r\n"
+      "errorstat_TRYAGAIN:count=1\r\n");
+  EXPECT_EQ(parse_load(info).redirected, 42);
+  EXPECT_EQ(parse_load(info).unserved, 5);
+}
+
+TEST(Load, AddsUpHowLongCommandsTook) {
+  const auto n = [](std::int64_t value) { return Reply::number(value); };
+  const auto of = [&](std::vector<Reply> bounds) {
+    return Reply::array(
+        {Reply::string("calls"), n(9), Reply::string("histogram_usec"), Reply::array(std::move(bounds))});
+  };
+  const auto lasted = parse_histogram(Reply::array({Reply::string("get"), of({n(1), n(4), n(2), n(6)}),
+                                                    Reply::string("set"), of({n(2), n(1), n(66), n(3)})}));
+  EXPECT_EQ(lasted, (std::map<std::int64_t, std::int64_t>{{1, 4}, {2, 3}, {66, 2}}));
+  EXPECT_TRUE(parse_histogram(Reply::error("NOPERM")).empty());
+}
+
 TEST_P(EveryVersion, ListsTheReplicaThatIsOnline) {
   const auto replicas = parse_replicas(Info(text("info")));
   ASSERT_EQ(replicas.size(), 1U);
