@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
 #include "reconcile/strain.h"
 
@@ -34,23 +35,26 @@ int next_calm(int calm, double p99, double allowed) {
   return p99 < allowed * kCalm ? std::min(100, calm * 3 / 2 + 1) : calm;
 }
 
-// Those that are probed: sources, targets and their replicas.
-std::vector<const WorldNode*> touched(const Step& step) {
-  std::vector<const WorldNode*> nodes;
+// Sources, targets and the replicas of both: those that are probed, and who follows them.
+std::set<const WorldNode*> touched(const Step& step) {
+  const World& world = step.scene.world;
+  std::set<const WorldNode*> nodes;
   for (const auto& probe : step.scene.probes) {
-    const WorldNode* node = step.scene.world.find_pod(probe.pod);
-    if (node != nullptr) nodes.push_back(node);
+    const WorldNode* node = world.find_pod(probe.pod);
+    if (node == nullptr) continue;
+    nodes.insert(node);
+    for (const auto* replica : world.replicas_of(node->id)) nodes.insert(replica);
   }
   return nodes;
 }
 
-const WorldNode* who_saves(const std::vector<const WorldNode*>& nodes) {
+const WorldNode* who_saves(const std::set<const WorldNode*>& nodes) {
   const auto found = std::ranges::find_if(nodes, &WorldNode::child_running);
   return found == nodes.end() ? nullptr : *found;
 }
 
 // Once a span all servers are compared with how they were at its beginning.
-void compare_loads(Step& step, const std::vector<const WorldNode*>& nodes) {
+void compare_loads(Step& step, const std::set<const WorldNode*>& nodes) {
   auto& notes = step.notebook().speed;
   if (notes.since && step.scene.now - *notes.since < kBetweenChanges) return;
   const double seconds =
