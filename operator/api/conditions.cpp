@@ -11,29 +11,35 @@
 namespace rebalance {
 namespace {
 
+constexpr unsigned bit(Control control) { return 1U << static_cast<unsigned>(control); }
+constexpr unsigned kBack = bit(Control::kRollBack);
+constexpr unsigned kHold = bit(Control::kPause) | bit(Control::kResume) | bit(Control::kCancel);
+
 struct Row {
   State state = State::kPlanning;
   Outlook outlook = Outlook::kInProgress;
+  const char* argo_health = "";
+  unsigned controls = 0;
   bool moving = false;  // slots may change hands
 };
 
 // The table. Flux and Argo CD see a person's approval and a pause as work in progress, not as a failure.
 constexpr Row kTable[] = {
-    {State::kPlanning, Outlook::kInProgress},
-    {State::kAwaitingApproval, Outlook::kInProgress},
-    {State::kWaiting, Outlook::kInProgress},
-    {State::kPaused, Outlook::kInProgress},
-    {State::kCanary, Outlook::kInProgress, true},
-    {State::kRebalancing, Outlook::kInProgress, true},
-    {State::kVerifying, Outlook::kInProgress},
-    {State::kObserving, Outlook::kCurrent},
-    {State::kRollingBack, Outlook::kInProgress, true},
-    {State::kSucceeded, Outlook::kCurrent},
-    {State::kRolledBack, Outlook::kCurrent},
-    {State::kRefused, Outlook::kFailed},
-    {State::kPlanStale, Outlook::kFailed},
-    {State::kFailed, Outlook::kFailed},
-    {State::kCancelled, Outlook::kFailed},
+    {State::kPlanning, Outlook::kInProgress, "Progressing", kHold | kBack},
+    {State::kAwaitingApproval, Outlook::kInProgress, "Suspended", bit(Control::kApprove) | kHold | kBack},
+    {State::kWaiting, Outlook::kInProgress, "Suspended", kHold | kBack},
+    {State::kPaused, Outlook::kInProgress, "Suspended", kHold | kBack},
+    {State::kCanary, Outlook::kInProgress, "Progressing", kHold | kBack, true},
+    {State::kRebalancing, Outlook::kInProgress, "Progressing", kHold | kBack, true},
+    {State::kVerifying, Outlook::kInProgress, "Progressing", kHold | kBack},
+    {State::kObserving, Outlook::kCurrent, "Healthy", kHold | kBack},
+    {State::kRollingBack, Outlook::kInProgress, "Progressing", kHold, true},
+    {State::kSucceeded, Outlook::kCurrent, "Healthy", kBack},
+    {State::kRolledBack, Outlook::kCurrent, "Healthy", 0},
+    {State::kRefused, Outlook::kFailed, "Degraded", kBack},
+    {State::kPlanStale, Outlook::kFailed, "Degraded", kBack},
+    {State::kFailed, Outlook::kFailed, "Degraded", kBack},
+    {State::kCancelled, Outlook::kFailed, "Degraded", 0},
 };
 static_assert(std::size(kTable) == std::size(kAllStates));
 
@@ -146,6 +152,10 @@ void add(std::vector<Condition>& all, const char* type, Said said, const Evidenc
 }  // namespace
 
 Outlook outlook_of(State state) { return row_of(state).outlook; }
+const char* argo_health_of(State state) { return row_of(state).argo_health; }
+
+bool allows(State state, Control control) { return (row_of(state).controls & bit(control)) != 0; }
+
 bool is_moving(State state) { return row_of(state).moving; }
 
 std::vector<Condition> conditions_of(const RebalanceStatus& status, const Evidence& evidence,

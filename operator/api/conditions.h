@@ -1,5 +1,5 @@
-// What the states of a RedisRebalance mean to programs: one table from state to the conditions that kstatus
-// (Flux), Argo CD and `kubectl wait` read. Pure.
+// What the states of a RedisRebalance mean to programs and let people do: one table from state to the
+// conditions that kstatus (Flux) and `kubectl wait` read, to Argo CD's health and to the controls. Pure.
 #pragma once
 
 #include <cstdint>
@@ -15,6 +15,13 @@ namespace rebalance {
 // What kstatus makes of an object.
 enum class Outlook { kInProgress, kCurrent, kFailed };
 Outlook outlook_of(State state);
+
+const char* argo_health_of(State state);  // Progressing, Suspended, Healthy or Degraded
+
+// What a person asks for in the spec. Whether that changes anything also depends on what the spec says
+// already, and for a rollback on whether a slot has moved.
+enum class Control { kApprove, kPause, kResume, kCancel, kRollBack };
+bool allows(State state, Control control);
 
 // Slots may change hands in this state.
 bool is_moving(State state);

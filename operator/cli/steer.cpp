@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "api/conditions.h"
 #include "control/run.h"
 #include "reconcile/decide.h"
 
@@ -51,7 +52,7 @@ Steering set(const json& object, const json& spec, std::string said) {
 
 Result<Steering> approve(const json& object, const std::string& plan_hash) {
   const auto hash = text_at(object, "/status/plan/hash");
-  if (state_of(object) != State::kAwaitingApproval || hash.empty())
+  if (!allows(state_of(object), Control::kApprove) || hash.empty())
     return meaningless(object, "no plan waits for approval");
   if (!plan_hash.empty() && plan_hash != hash)
     return meaningless(object, fmt::format("its plan is {} by now: look at it again", hash));
@@ -61,30 +62,30 @@ Result<Steering> approve(const json& object, const std::string& plan_hash) {
 }
 
 Result<Steering> pause(const json& object) {
-  if (is_final(state_of(object))) return meaningless(object, "there is nothing to pause");
+  if (!allows(state_of(object), Control::kPause)) return meaningless(object, "there is nothing to pause");
   if (execution_of(object) == "Paused") return meaningless(object, "it was paused before");
   return set(object, {{"execution", "Paused"}}, "stops at the next safe point and holds");
 }
 
 Result<Steering> resume(const json& object) {
   const auto execution = execution_of(object);
-  if (is_final(state_of(object))) return meaningless(object, "there is nothing to resume; make a new one");
+  if (!allows(state_of(object), Control::kResume))
+    return meaningless(object, "there is nothing to resume; make a new one");
   if (execution != "Paused")
     return meaningless(object, fmt::format("its execution is {}, not Paused", execution));
   return set(object, {{"execution", "Run"}}, "goes on");
 }
 
 Result<Steering> cancel(const json& object) {
-  if (is_final(state_of(object))) return meaningless(object, "there is nothing to cancel");
+  if (!allows(state_of(object), Control::kCancel)) return meaningless(object, "there is nothing to cancel");
   return set(object, {{"execution", "Cancelled"}},
              "stops at the next safe point for good; what was moved stays");
 }
 
 Result<Steering> roll_back(const json& object) {
   const auto state = state_of(object);
-  if (state == State::kCancelled || state == State::kRolledBack)
-    return meaningless(object, "that is final; make a new one");
   if (state == State::kRollingBack) return meaningless(object, "it is on its way back already");
+  if (!allows(state, Control::kRollBack)) return meaningless(object, "that is final; make a new one");
   if (text_at(object, "/status/executionStarted").empty())
     return meaningless(object, "no slot has moved yet");
   return set(object, {{"execution", "RollBack"}}, "takes every slot back to where it was");

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 
+#include "api/conditions.h"
 #include "codec/yaml.h"
 #include "rig/control_plane.h"
 #include "rig/process.h"
@@ -90,6 +91,43 @@ TEST(ArgoCd, OffersOnlyTheActionsThatMakeSenseNow) {
       EXPECT_EQ(lua(lua_of("actions/discovery.lua", input) + "print(result[\"" + name + "\"].disabled)"),
                 action.text_at({"disabled"}))
           << name << " of " << input;
+    }
+  }
+}
+
+// An object in the middle of its way, which says by its spec and status whether a control could do anything.
+std::string lua_object(State state, const char* execution) {
+  const auto outlook = outlook_of(state);
+  const char* condition = outlook == Outlook::kCurrent  ? "Ready"
+                          : outlook == Outlook::kFailed ? "Stalled"
+                                                        : "Reconciling";
+  return fmt::format(
+      "obj = {{metadata={{generation=1}}, spec={{execution=\"{}\"}}, status={{observedGeneration=1, "
+      "state=\"{}\", "
+      "executionStarted=\"2026-01-01T00:00:00Z\", plan={{hash=\"41d8c3a0b2e67f95\"}}, "
+      "conditions={{{{type=\"{}\", status=\"True\"}}}}}}}}\n",
+      execution, state_name(state), condition);
+}
+
+std::string lua_result(const std::string& object, const char* script, const std::string& shown) {
+  return lua(fmt::format("{}local result = assert(loadfile(\"{}\"))()\nprint(result.{})", object,
+                         (kFolder / script).string(), shown));
+}
+
+TEST(ArgoCd, SeesAndOffersInEachStateWhatTheTableOfStatesSays) {
+  constexpr std::pair<Control, const char*> kActions[] = {{Control::kApprove, "approve"},
+                                                          {Control::kPause, "pause"},
+                                                          {Control::kResume, "resume"},
+                                                          {Control::kCancel, "cancel"},
+                                                          {Control::kRollBack, "rollback"}};
+  for (const auto state : kAllStates) {
+    EXPECT_EQ(lua_result(lua_object(state, "Run"), "health.lua", "status"), argo_health_of(state))
+        << state_name(state);
+    for (const auto& [control, action] : kActions) {
+      const auto object = lua_object(state, control == Control::kResume ? "Paused" : "Run");
+      EXPECT_EQ(lua_result(object, "actions/discovery.lua", action + std::string(".disabled")),
+                allows(state, control) ? "false" : "true")
+          << action << " of " << state_name(state);
     }
   }
 }

@@ -20,14 +20,28 @@ std::string document() {
   return text.str();
 }
 
-TEST(StatusDocument, HasARowForEachStateWithWhatKstatusMakesOfIt) {
+std::string controls_in(State state) {
+  constexpr std::pair<Control, const char*> kNames[] = {{Control::kApprove, "approve"},
+                                                        {Control::kPause, "pause"},
+                                                        {Control::kResume, "resume"},
+                                                        {Control::kCancel, "cancel"},
+                                                        {Control::kRollBack, "rollback"}};
+  std::vector<std::string> names;
+  for (const auto& [control, name] : kNames) {
+    if (allows(state, control)) names.emplace_back(name);
+  }
+  return names.empty() ? "none" : fmt::format("{}", fmt::join(names, ", "));
+}
+
+TEST(StatusDocument, HasARowForEachStateWithWhatProgramsMakeOfItAndPeopleCanDo) {
   const auto text = document();
   for (const auto state : kAllStates) {
     const auto outlook = outlook_of(state);
-    const char* row = outlook == Outlook::kCurrent  ? "| {} | Ready | Current |"
-                      : outlook == Outlook::kFailed ? "| {} | Stalled | Failed |"
-                                                    : "| {} | Reconciling | InProgress |";
-    EXPECT_THAT(text, HasSubstr(fmt::format(fmt::runtime(row), state_name(state))));
+    const char* verdict = outlook == Outlook::kCurrent  ? "Ready | Current"
+                          : outlook == Outlook::kFailed ? "Stalled | Failed"
+                                                        : "Reconciling | InProgress";
+    EXPECT_THAT(text, HasSubstr(fmt::format("\n| {} | {} | {} | {} | ", state_name(state), verdict,
+                                            argo_health_of(state), controls_in(state))));
   }
 }
 
