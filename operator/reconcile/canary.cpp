@@ -29,8 +29,10 @@ std::optional<std::string> what_got_worse(const Step& step) {
                        human_bytes(notes.expected));
   }
   const auto& baseline = step.decision.notebook.baseline;
-  const auto felt = baseline ? what_clients_feel(step, *baseline) : std::nullopt;
-  if (felt) return felt->sentence;
+  if (baseline) {
+    if (const auto felt = what_clients_feel(step, *baseline)) return felt->sentence;
+    if (const auto said = what_servers_say(step, *baseline)) return said->sentence;
+  }
   const auto findings = preflight(*step.decision.status.plan, step.scene.world, step.spec);
   const Finding* blocker = first_blocker(findings);
   return blocker == nullptr ? std::nullopt : std::optional(sentence_of(*blocker));

@@ -91,20 +91,50 @@ TEST(Canary, WhatItMovedGoesBackWhereTheSpecSaysSo) {
   EXPECT_EQ(drive.moved(), 0);
 }
 
-TEST(Canary, StopsWhereReplicasFallBehind) {
-  Canary drive;
-  drive.resource.spec.safety.replicas = Requirement::kRequire;
-  for (int i = 0; i < 3; i++) {
-    auto replica = primary(i + 3, "");
-    replica.role = Role::kReplica;
-    replica.primary = id_of(i);
-    drive.scene.world.nodes.push_back(replica);
+struct CanaryOfReplicas : Canary {
+  CanaryOfReplicas() {
+    for (int i = 0; i < 3; i++) {
+      auto replica = primary(i + 3, "");
+      replica.role = Role::kReplica;
+      replica.primary = id_of(i);
+      scene.world.nodes.push_back(replica);
+    }
   }
+};
+
+TEST(CanaryOfReplicas, StopsWhereTheyFallBehind) {
+  CanaryOfReplicas drive;
   drive.until_watched();
   drive.scene.world.nodes[5].lag = 11 * kMiB;
   EXPECT_EQ(drive.until_final(), State::kFailed);
   EXPECT_EQ(drive.status.reason, "CanaryFailed");
-  EXPECT_THAT(drive.status.message, HasSubstr("0 of 1 replicas are in sync"));
+  EXPECT_THAT(drive.status.message, HasSubstr("redis-5 is 11.0Mi behind its primary, where it was 0"));
+}
+
+TEST(CanaryOfReplicas, StopsWhereFewerAreInSyncThanTheSpecAsksFor) {
+  CanaryOfReplicas drive;
+  drive.resource.spec.safety.replicas = Requirement::kRequire;
+  drive.resource.spec.safety.min_replicas = 2;
+  for (int i = 0; i < 3; i++) {
+    auto second = drive.scene.world.nodes[static_cast<std::size_t>(i + 3)];
+    second.id = id_of(i + 6);
+    second.pod = "redis-" + std::to_string(i + 6);
+    drive.scene.world.nodes.push_back(second);
+  }
+  drive.until_watched();
+  std::erase_if(drive.scene.world.nodes, [](const WorldNode& node) { return node.pod == "redis-8"; });
+  EXPECT_EQ(drive.until_final(), State::kFailed);
+  EXPECT_EQ(drive.status.reason, "CanaryFailed");
+  EXPECT_THAT(drive.status.message, HasSubstr("1 of 1 replicas are in sync"));
+}
+
+TEST(Canary, StopsWhereAServerEvictsWhatItDidNotBefore) {
+  Canary drive;
+  drive.until_watched();
+  drive.scene.world.nodes[2].memory.evicted_keys = 7;
+  EXPECT_EQ(drive.until_final(), State::kFailed);
+  EXPECT_EQ(drive.status.reason, "CanaryFailed");
+  EXPECT_THAT(drive.status.message, HasSubstr("redis-2 evicted keys: 7"));
 }
 
 TEST(Canary, StopsWhereTheClusterIsNotWellForLongerThanGossipTakes) {
