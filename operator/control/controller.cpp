@@ -105,6 +105,13 @@ Summary Controller::run() {
     look();
     const auto began = BootClock::now();
     const Decision decision = decide(resource_, status_, notebook_, scene());
+    // A shortage by estimate is none yet.
+    if (const auto soon = resident_.settles_in(began);
+        soon > Millis(0) && decision.status.reason == kWaitsForMemory) {
+      look_again_ = true;
+      wait(soon);
+      continue;
+    }
     if (decision.status.plan && !status_.plan) reporter_.decided(seconds_between(began, BootClock::now()));
     repaired_ = false;
     repair_error_.reset();
@@ -140,18 +147,31 @@ void Controller::look() {
   if (running && !due && !look_again_) {
     std::vector<NodeId> all;
     for (const auto& node : world_.nodes) all.push_back(node.id);
-    return observer_.refresh_memory(world_, all);
+    observer_.refresh_memory(world_, all);
+    return estimate_resident();
   }
   cluster_ = observer_.look();
   const bool planned = status_.plan && !status_.plan->refusal;
   const bool wants_room = status_.reason == kWaitsForMemory && !planned;
   if (!sizes_ || repaired_ || wants_room) sizes_ = observer_.measure(cluster_);
   world_ = make_world(cluster_, observer_.pods(), *sizes_);
+  estimate_resident();
   if (running) world_.findings = without_own_moves(std::move(world_.findings));
   look_cost_ = std::chrono::duration_cast<Millis>(BootClock::now() - now);
   looked_ = BootClock::now();
   if (before_.nodes.empty()) before_ = world_;
   look_again_ = false;
+}
+
+void Controller::estimate_resident() {
+  for (auto& node : world_.nodes) resident_.correct(node.id, node.memory, BootClock::now());
+}
+
+// The target and its replicas.
+std::vector<NodeId> Controller::takers(const Batch& batch) const {
+  std::vector<NodeId> ids{batch.target};
+  for (const auto* replica : world_.replicas_of(batch.target)) ids.push_back(replica->id);
+  return ids;
 }
 
 Scene Controller::scene() {
@@ -282,6 +302,9 @@ void Controller::start_batch(const StartBatch& start) {
   job.options.key_room = start.key_room;
   tally_.written(BootClock::now());
   begin_defrag(job.source.pod);
+  for (const auto& id : takers(batch)) {
+    if (const WorldNode* node = world_.find(id)) resident_.begin(id, node->memory);
+  }
   auto first = cold_look(job);
   executor_.start(std::move(job), std::move(first));
 }
@@ -337,6 +360,7 @@ void Controller::begin_watching() {
 void Controller::take_finished() {
   for (auto& finished : executor_.take_finished()) {
     tally_.add(finished.end.batch, finished.result);
+    for (const auto& id : takers(finished.end.batch)) resident_.end(id, BootClock::now());
     const auto report = report_of(finished, *status_.plan);
     reporter_.batch_ended(report);
     log_.add(report, world_, rfc3339(std::chrono::system_clock::now()));

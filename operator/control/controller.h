@@ -14,6 +14,7 @@
 #include "control/move_log.h"
 #include "control/observer.h"
 #include "control/raised_limits.h"
+#include "control/resident_estimate.h"
 #include "control/run.h"
 #include "control/sampler.h"
 #include "control/tally.h"
@@ -58,6 +59,8 @@ class Controller {
   void flush_log(bool last);
   void take_finished();
   void begin_watching();
+  void estimate_resident();
+  std::vector<NodeId> takers(const Batch& batch) const;
   void tell_changes(const Decision& decision);
   void tell_speed(const RebalanceStatus& next);
   void wait(Millis limit);
@@ -81,6 +84,7 @@ class Controller {
   Instant looked_;
   Millis look_cost_{0};
   bool look_again_ = true;
+  ResidentEstimate resident_;
 
   RebalanceStatus status_;
   Notebook notebook_;

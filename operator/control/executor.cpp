@@ -15,26 +15,15 @@ namespace {
 // The servers sample their RSS each 100 ms.
 constexpr Millis kSampled{110}, kBetweenReadings{22};
 constexpr int kMostReadings = 100;
-constexpr double kSteady = 0.01, kSeen = 0.9;
-
-// When the readings of a node may be used for what is decided next.
-struct Settled {
-  bool at_once = false;                // as soon as nothing is being freed: RSS can only be too high
-  std::optional<MemoryReading> grown;  // as well when RSS shows what came since this one
-};
+constexpr double kSteady = 0.01;
 
 bool steady(const MemoryReading& before, const MemoryReading& now) {
   return std::abs(static_cast<double>(now.rss - before.rss)) <= kSteady * static_cast<double>(now.rss);
 }
 
-bool shows_growth(const MemoryReading& before, const MemoryReading& now) {
-  return now.used > before.used &&
-         static_cast<double>(now.rss - before.rss) >= kSeen * static_cast<double>(now.used - before.used);
-}
-
-// Reads until nothing is being freed and RSS stands still, or `when` is met before; the last reading, or
-// nothing when the node does not answer.
-std::optional<MemoryReading> settled(const Member& node, const Settled& when, std::stop_token stop) {
+// Reads until nothing is being freed and, unless `at_once`, RSS stands still; the last reading, or nothing
+// when the node does not answer.
+std::optional<MemoryReading> settled(const Member& node, bool at_once, std::stop_token stop) {
   auto connection = Connection::open(node.access);
   if (!connection) return std::nullopt;
   std::optional<MemoryReading> last, sampled;
@@ -43,8 +32,7 @@ std::optional<MemoryReading> settled(const Member& node, const Settled& when, st
     const auto reading = read_memory(*connection);
     if (!reading) return last;
     last = *reading;
-    const bool early = when.at_once || (when.grown && shows_growth(*when.grown, *reading));
-    if (early && reading->lazyfree_pending == 0) return last;
+    if (at_once && reading->lazyfree_pending == 0) return last;
     if (!sampled || BootClock::now() - sampled_at >= kSampled) {
       if (sampled && reading->lazyfree_pending == 0 && steady(*sampled, *reading)) return last;
       sampled = reading.value();
@@ -111,12 +99,12 @@ void Executor::work(const BatchJob& job, std::stop_token stop) {
   BatchEnd end = told(job, result);
   std::optional<MemoryReading> after;
   {
-    // Live copy leaves no buffers that are still to shrink, and its last hand-overs gave RSS the time to be
-    // seen. An atomic migration leaves none either, and its source has only given.
-    const bool live = job.engine == Engine::kLiveCopy && !result.left_to_key_by_key;
-    const bool atomic = is_atomic(job.engine);
-    const std::jthread beside([&] { settled(job.source, {live || atomic, {}}, stop); });
-    after = settled(job.target, {live, atomic ? before : std::nullopt}, stop);
+    // MIGRATE leaves buffers that shrink afterwards. The others leave none; what RSS does not show yet is
+    // estimated (resident_estimate.h).
+    const bool at_once =
+        is_atomic(job.engine) || (job.engine == Engine::kLiveCopy && !result.left_to_key_by_key);
+    const std::jthread beside([&] { settled(job.source, at_once, stop); });
+    after = settled(job.target, at_once, stop);
   }
   if (before && after) end.grown = after->used - before->used;
   {

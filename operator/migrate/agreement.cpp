@@ -48,7 +48,7 @@ Status wait_for_agreement(const std::vector<Member>& nodes, const NodeId& owner,
   std::vector<NodeLink> waiting;
   for (const auto& node : nodes) waiting.emplace_back(node, 1);
   std::string last;
-  for (Millis pause = 20ms;; pause = std::min(pause * 2, Millis(250))) {
+  for (Millis pause = 4ms;; pause = std::min(pause * 2, Millis(250))) {
     std::erase_if(waiting, [&](NodeLink& link) {
       auto why = disagreement(link, owner, slots, {});
       if (why) last = *why;
