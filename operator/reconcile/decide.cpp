@@ -44,7 +44,9 @@ void take_in(Step& step) {
     leave_out(step, end);
     learn(step, end);
     note_canary(step, end);
-    if (end.error && end.error->code != ErrorCode::kStopped) count_failure(step, end.error->message);
+    if (!end.error || end.error->code == ErrorCode::kStopped) continue;
+    step.notebook().failed[{end.batch.source, end.batch.target}]++;
+    count_failure(step, end.error->message);
   }
   if (step.scene.repair_error) count_failure(step, step.scene.repair_error->message);
 }

@@ -149,10 +149,11 @@ struct Notebook {
   std::map<int, KeyRoom> key_rooms;        // of the batches in flight, by index
   std::map<Slot, Bytes> deferred;          // with a key that had no room beside others: for when nothing runs
   std::map<PodName, std::string> run_ids;  // of the servers when execution began
-  std::optional<Instant> next_try;         // after a failure
-  std::optional<Instant> waiting_since;    // nothing may start since
-  std::optional<Instant> unhealthy_since;  // something stands in the way of moving since
-  std::optional<Instant> last_end;         // of a batch, for pauseSeconds
+  std::map<std::pair<NodeId, NodeId>, int> failed;  // batches of each pair: source, target
+  std::optional<Instant> next_try;                  // after a failure
+  std::optional<Instant> waiting_since;             // nothing may start since
+  std::optional<Instant> unhealthy_since;           // something stands in the way of moving since
+  std::optional<Instant> last_end;                  // of a batch, for pauseSeconds
   std::optional<Instant> observing_since;
   std::optional<Instant> infeasible_since;  // the kubelet says that a raise is
   std::optional<Figures> baseline;          // from before the first slot moved

@@ -18,6 +18,10 @@ constexpr std::chrono::seconds kCanaryPatience{10};
 // How long room for a deferred key is waited for: allocators give freed buffers back within some ten seconds.
 constexpr std::chrono::seconds kKeyPatience{20};
 
+// A pair that failed so often waits until the others are done, so that it does not use up safety.maxFailures
+// for them.
+constexpr int kMostFailuresOfPair = 2;
+
 // The part of a batch that is left, without slots that were skipped or deferred, or that an earlier batch has
 // left open (they are repaired once nothing runs), `most` slots at the most, cut to what the byte bound
 // allows, shrunken and slowed down as it is.
@@ -91,9 +95,19 @@ struct Starter {
   }
 
   void take_all() {
-    for (const auto& batch : plan.batches) take(batch);
+    const bool others = std::ranges::any_of(plan.batches, [&](const Batch& batch) {
+      return !fails(batch) && !rest_of(batch, step, kSlotCount).slots.empty();
+    });
+    for (const auto& batch : plan.batches) {
+      if (!others || !fails(batch)) take(batch);
+    }
     if (left || !running.empty()) return;
     for (const auto& [slot, key] : step.notebook().deferred) take_alone(slot, key);
+  }
+
+  bool fails(const Batch& batch) const {
+    const auto found = step.decision.notebook.failed.find({batch.source, batch.target});
+    return found != step.decision.notebook.failed.end() && found->second >= kMostFailuresOfPair;
   }
 
   // With a key that had no room beside other batches: it runs by itself, once there is room for it.

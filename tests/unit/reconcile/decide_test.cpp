@@ -401,6 +401,34 @@ TEST(Decide, FailuresAreSpacedAndTheirBudgetEnds) {
   EXPECT_THAT(drive.status.message, HasSubstr("connection refused"));
 }
 
+// Of which one cannot reach the other, say.
+TEST(Decide, APairThatFailsAgainAndAgainIsLeftUntilTheOthersAreDone) {
+  Drive drive;
+  drive.resource.spec.batch.parallel_pairs = 1;
+  drive.resource.spec.batch.max_bytes = kMiB;  // many batches of each
+  std::vector<bool> failed;
+  for (int i = 0; i < 500 && !is_final(drive.status.state); i++) {
+    drive.once();
+    const bool starts = count<StartBatch>(drive.last) > 0;
+    if (!starts) drive.obey();
+    if (!starts) continue;
+    const Batch batch = std::get<StartBatch>(drive.last.actions.front()).batch;
+    failed.push_back(batch.source == id_of(0));
+    if (failed.back()) {
+      drive.scene.ended = {{batch, {}, {}, Error{ErrorCode::kUnavailable, "no route to host"}, 0, false}};
+      drive.scene.now += std::chrono::seconds(60);
+    } else {
+      drive.complete(batch);
+    }
+  }
+  EXPECT_EQ(drive.status.state, State::kFailed);
+  EXPECT_THAT(drive.status.message, HasSubstr("gave up after 5 failures"));
+  const auto last_success = std::ranges::find(failed.rbegin(), failed.rend(), false).base();
+  EXPECT_EQ(std::count(failed.begin(), last_success, true), 2) << "then the other pair goes on";
+  EXPECT_EQ(std::count(last_success, failed.end(), true), 3) << "and in the end it is tried again";
+  EXPECT_LT(drive.scene.world.nodes[1].slots.size(), 6000) << "which has given what it should";
+}
+
 TEST(Decide, ABudgetOfNoFailuresEndsWithTheFirstAndNotBefore) {
   Drive drive;
   drive.resource.spec.safety.max_failures = 0;
