@@ -334,9 +334,11 @@ void Controller::repair(const RepairOpen& what) {
     reporter_.event("Repair", fmt::format("slots {}: {}", step.slots.text(), step.reason));
   if (result.error) repair_error_ = result.error;
   if (!result.error && !result.reports.empty()) {
-    repair_error_ = Error{
-        ErrorCode::kConflict,
-        fmt::format("slots {}: {}", result.reports.front().slots.text(), result.reports.front().reason)};
+    const auto& first = result.reports.front();
+    // Who is away by now was there when the move began.
+    const auto who = first.source.empty() ? "" : fmt::format(" ({})", before_.pod_of(first.source));
+    repair_error_ =
+        Error{ErrorCode::kConflict, fmt::format("slots {}{}: {}", first.slots.text(), who, first.reason)};
   }
   repaired_ = true;
   look_again_ = true;

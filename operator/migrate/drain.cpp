@@ -4,6 +4,7 @@
 
 #include <iterator>
 
+#include "migrate/dump_value.h"
 #include "migrate/slot_commands.h"
 
 namespace rebalance {
@@ -225,7 +226,7 @@ std::optional<Trouble> Drain::compare(const std::vector<Reply>& target_dumps) {
     if (is_gone(mine[i])) continue;  // moved with the others of its chunk
     if (is_gone(target_dumps[i])) {
       free.keys.push_back(conflict.keys[i]);
-    } else if (mine[i] == target_dumps[i]) {
+    } else if (same_value(mine[i].text, target_dumps[i].text)) {
       equal.keys.push_back(conflict.keys[i]);
     } else {
       ++different;

@@ -9,6 +9,7 @@
 
 #include "base/text.h"
 #include "migrate/classify.h"
+#include "migrate/dump_value.h"
 #include "migrate/slot_commands.h"
 #include "redis/key_slot.h"
 #include "redis/parse.h"
@@ -193,7 +194,7 @@ Step Unstage::compared(const Answer& answer) {
   for (std::size_t i = 0; i < found_.size(); ++i) {
     const auto &ours = answer.replies[i], &copy = answer.beside[0][2 * i + 1];
     if (!is_there(copy)) continue;
-    const bool known = is_there(ours) && (job_.copies != Copies::kEqual || ours == copy);
+    const bool known = is_there(ours) && (job_.copies != Copies::kEqual || same_value(ours.text, copy.text));
     (known ? both_ : alone_).push_back(std::move(found_[i]));
   }
   return remove();

@@ -87,7 +87,7 @@ int TestCluster::start_node(const ServerVersion& version, const ServerOptions& o
   // Epochs of their own from the start: equal ones would have to be sorted out by the cluster first.
   int64_t epoch = index + 1;
   if (index > 0)
-    for (const auto& view : view_of(0)) epoch = std::max(epoch, view.epoch + 1);
+    for (const auto& view : view_of(asked())) epoch = std::max(epoch, view.epoch + 1);
   client.must({"CLUSTER", "SET-CONFIG-EPOCH", std::to_string(epoch)});
   return index;
 }
@@ -116,6 +116,12 @@ void TestCluster::replicate(int index, int primary) {
 int TestCluster::index_of(const std::string& id) const {
   const auto found = std::ranges::find(ids_, id);
   return found == ids_.end() ? -1 : static_cast<int>(found - ids_.begin());
+}
+
+int TestCluster::asked() const {
+  const auto found = std::ranges::find_if(nodes_, [](const auto& server) { return server->running(); });
+  if (found == nodes_.end()) throw std::runtime_error("no node runs");
+  return static_cast<int>(found - nodes_.begin());
 }
 
 std::vector<NodeView> TestCluster::view_of(int index) const {
@@ -155,7 +161,7 @@ int TestCluster::add_empty_primary(const ServerVersion& version, const ServerOpt
 }
 
 int TestCluster::add_replica(int primary) {
-  const int index = add_empty_primary();
+  const int index = add_empty_primary(node(primary).version(), options_.server);
   replicate(index, primary);
   wait_until_agreed();
   return index;
@@ -195,8 +201,8 @@ void TestCluster::wait_until_agreed(Milliseconds limit) const {
 }
 
 Judgement TestCluster::check() const {
-  const Endpoint to = node(0).endpoint();
-  std::vector<std::string> command{node(0).version().cli.string()};
+  const Endpoint to = seed();
+  std::vector<std::string> command{node(asked()).version().cli.string()};
   RunOptions options;
   if (!to.password.empty()) options.environment["REDISCLI_AUTH"] = to.password;
   if (!to.user.empty()) command.insert(command.end(), {"--user", to.user});

@@ -47,7 +47,8 @@ class TestCluster {
   const CertificateAuthority* ca() const { return ca_.get(); }  // of a TLS cluster
   const std::filesystem::path& folder() const { return folder_; }
 
-  Endpoint seed() const { return node(0).endpoint(); }
+  int asked() const;  // whom tests ask for the whole cluster: the first node that runs
+  Endpoint seed() const { return node(asked()).endpoint(); }
 
   Reply command(int index, const Arguments& arguments) const { return node(index).command(arguments); }
   std::vector<NodeView> view_of(int index) const;
@@ -60,7 +61,7 @@ class TestCluster {
 
   int add_empty_primary();
   int add_empty_primary(const ServerVersion& version, const ServerOptions& options);
-  int add_replica(int primary);
+  int add_replica(int primary);  // of its version
 
   // Every running node sees every other, with the same owners and roles, replicas in sync, and the state is
   // ok.

@@ -157,7 +157,7 @@ int64_t percentile(const std::vector<uint32_t>& sorted, double share) {
 }  // namespace
 
 struct Writer::State {
-  Endpoint seed;
+  Endpoint seed, asked;  // of the workers, of verify()
   WriterOptions options;
   std::vector<std::unique_ptr<Worker>> workers;
   std::atomic<int64_t> acknowledged{0};
@@ -216,7 +216,7 @@ void Writer::State::work(Worker& worker, const std::stop_token& stop) {
 }
 
 Writer::Writer(const Endpoint& seed, const WriterOptions& options) : state_(std::make_unique<State>()) {
-  state_->seed = seed;
+  state_->seed = state_->asked = seed;
   state_->options = options;
   for (int i = 0; i < options.threads; ++i) {
     auto worker = std::make_unique<Worker>();
@@ -267,10 +267,12 @@ WriterReport Writer::stop(const std::optional<TimeWindow>& window) {
   return all;
 }
 
+void Writer::ask(const Endpoint& seed) { state_->asked = seed; }
+
 WriterVerdict Writer::verify(const std::set<int>& unjudged) {
   WriterVerdict verdict;
   WriterReport unused;
-  ClusterClient client(state_->seed, state_->options, unused);
+  ClusterClient client(state_->asked, state_->options, unused);
   const auto blame = [&](int64_t& counter, const KeyState& key, int64_t seen) {
     if (++counter <= 3)
       verdict.examples += key.name + " holds " + std::to_string(seen) + ", acknowledged " +

@@ -63,6 +63,8 @@ class Writer {
   int64_t acknowledged() const;  // so far
   // Ends the threads; once. With a window, the percentiles leave out what was due before and after it.
   WriterReport stop(const std::optional<TimeWindow>& window = {});
+  // Whom verify() asks first, where the seed is gone by then.
+  void ask(const Endpoint& seed);
   // After stop(): reads every key and compares. A key whose last outcome is unknown was not written again,
   // and may be either. Keys of the slots in `unjudged` are left out.
   WriterVerdict verify(const std::set<int>& unjudged = {});

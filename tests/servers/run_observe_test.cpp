@@ -1,7 +1,5 @@
 // Observing on real servers: what is worse than before the move is told while it lasts, and no longer.
-#include "servers/busy.h"
-#include "servers/cli_rig.h"
-#include "servers/run_rig.h"
+#include "servers/observe_rig.h"
 
 namespace rebalance {
 namespace {
@@ -9,36 +7,6 @@ namespace {
 using testing::AllOf;
 using testing::HasSubstr;
 using testing::Not;
-
-int times(const std::string& text, const std::string& what) {
-  int found = 0;
-  for (auto at = text.find(what); at != std::string::npos; at = text.find(what, at + 1)) found++;
-  return found;
-}
-
-constexpr const char* kWorse = "Observing (WorseThanBefore)";
-constexpr const char* kCalm = "Observing (Observing)";
-
-// Half of it is what a busy machine may add to a probe without a regression being told.
-constexpr const char* kSpec =
-    "approval: {mode: Automatic}\ncanary: {slots: 0}\n"
-    "safety: {replicas: Ignore, persistence: Ignore, maxLatencyMillis: 800}\n";
-
-// A Drain of redis-0, which is watched for so long afterwards.
-struct Watched {
-  explicit Watched(int seconds, const std::string& version = "r70")
-      : cluster(lopsided(with_debug(), version)), work(*cluster, kSpec) {
-    work.aim(drain_of("redis-0"), "observeSeconds: " + std::to_string(seconds) + "\n");
-    program = work.start({"--observe"});
-  }
-  bool says(const std::string& what, int how_often = 1) const {
-    return rig::wait_until([&] { return times(program->said(), what) >= how_often; },
-                           rig::Milliseconds(60'000));
-  }
-  std::unique_ptr<rig::TestCluster> cluster;
-  Work work;
-  std::unique_ptr<Started> program;
-};
 
 class Observing : public testing::TestWithParam<rig::ServerVersion> {};
 INSTANTIATE_TEST_SUITE_P(Run, Observing, testing::ValuesIn(two_versions()),

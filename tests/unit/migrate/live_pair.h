@@ -212,7 +212,7 @@ class LivePair {
     if (!refused_restore.empty()) return Reply::error(refused_restore);
     if (name == "RESTORE-ASKING") {
       const auto& dump = command[3];
-      target.keys[key] = {dump.substr(1, dump.size() - 9), command[2] == "0" ? -1 : std::stoll(command[2])};
+      target.keys[key] = {dump.substr(1, dump.size() - 11), command[2] == "0" ? -1 : std::stoll(command[2])};
     } else if (name == "PEXPIREAT") {
       target.keys[key].expires_at = std::stoll(command[2]);
     } else if (name == "SCARD" || name == "LLEN" || name == "STRLEN") {
@@ -260,7 +260,7 @@ class LivePair {
   static std::string dump(const std::string& value) {
     const bool stream = value.starts_with("stream");
     auto check = std::to_string(std::hash<std::string>()(value) % 90'000'000 + 10'000'000);
-    return std::string(1, stream ? '\x0f' : '\0') + value + check;
+    return std::string(1, stream ? '\x0f' : '\0') + value + "v1" + check;
   }
 
   Reply client(Side side, Channel channel, const Command& command) {

@@ -248,7 +248,7 @@ Reply Servers::on_key(Server& server, Connection& by, const Command& command) {
   const bool restore = name == "RESTORE-ASKING";
   if (const auto no = refusal(server, key, by.asking || restore); !no.empty()) return Reply::error(no);
   if (restore) {
-    const Value value{command[3].substr(1, command[3].size() - 9), std::stoll(command[2])};
+    const Value value{command[3].substr(1, command[3].size() - 11), std::stoll(command[2])};
     put(server, key, expired(value) ? std::nullopt : std::optional(value));
     return ok();
   }
@@ -306,7 +306,7 @@ Reply Servers::add(Server& server, const Command& command) {
 std::string Servers::dump(const Value& value) {
   const bool stream = value.text.starts_with("stream");
   const auto check = std::to_string(std::hash<std::string>()(value.text) % 90'000'000 + 10'000'000);
-  return std::string(1, stream ? '\x0f' : '\0') + value.text + check;
+  return std::string(1, stream ? '\x0f' : '\0') + value.text + "v1" + check;
 }
 
 Reply Servers::exec(Server& server, Connection& by) {
