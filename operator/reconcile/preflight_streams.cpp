@@ -84,7 +84,8 @@ std::optional<Finding> small_backlogs(const std::map<const WorldNode*, Bytes>& l
                   "{}: a replica that loses its link meanwhile needs a full copy, for which its "
                   "primary forks",
                   human_bytes(found.least), kLostLinkSeconds, human_bytes(found.most)),
-      fmt::format("CONFIG SET repl-backlog-size {} there, or lower batch.maxBytes", found.most)};
+      fmt::format("CONFIG SET repl-backlog-size {}mb there, or lower batch.maxBytes",
+                  (found.most + kMiB - 1) / kMiB)};
 }
 
 }  // namespace

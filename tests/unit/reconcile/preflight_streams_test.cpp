@@ -108,7 +108,7 @@ TEST(Streams, ABacklogHoldsTheBatchAndWhatClientsWrite) {
   EXPECT_EQ(findings[0].evidence,
             "repl-backlog-size is 41.0Mi; the largest batch, with what clients write in 60 s, has 45.9Mi: a "
             "replica that loses its link meanwhile needs a full copy, for which its primary forks");
-  EXPECT_EQ(findings[0].remedy, "CONFIG SET repl-backlog-size 48087040 there, or lower batch.maxBytes");
+  EXPECT_EQ(findings[0].remedy, "CONFIG SET repl-backlog-size 46mb there, or lower batch.maxBytes");
 }
 
 TEST(Streams, ATargetWithoutReplicasNeedsNothing) {
