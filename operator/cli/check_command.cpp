@@ -4,10 +4,13 @@
 #include <algorithm>
 #include <iostream>
 #include <map>
+#include <set>
 
 #include "cli/check_report.h"
 #include "cli/commands.h"
+#include "cli/pair_rows.h"
 #include "cli/pod_findings.h"
+#include "cli/server_load.h"
 #include "cli/yaml_text.h"
 #include "control/access.h"
 #include "control/observer.h"
@@ -39,6 +42,7 @@ std::vector<Finding> plan_findings(const Plan& plan, const Survey& seen) {
                             : fmt::format("{} slots, {} in {} batches; every prefix fits", plan.slots,
                                           human_bytes(plan.bytes), plan.batches.size());
   out.push_back({Severity::kOk, "Plan", "", evidence, ""});
+  append(out, pair_rows(plan, seen.world));
   const auto unknown = operations_unknown(seen.world, seen.resource.spec.hot_slots);
   if (!plan.nothing_to_do() && !unknown.empty()) out.push_back({Severity::kOk, "HotSlots", "", unknown, ""});
   return out;
@@ -91,6 +95,19 @@ Result<std::vector<BigKeyLine>> big_keys(const Survey& seen, const Plan& plan, M
   return out;
 }
 
+std::vector<Finding> load_of_touched(const Survey& seen, const Plan& plan, ManifestFiles& store) {
+  std::set<PodName> pods;
+  for (const auto& id : touched(plan)) pods.insert(seen.world.pod_of(id));
+  const auto& resource = seen.resource;
+  std::vector<NodeAccess> accesses;
+  for (const auto& pod : seen.pods) {
+    if (!pods.contains(pod.name)) continue;
+    accesses.push_back({pod.name, connect_options(pod, resource.spec.cluster,
+                                                  secrets_of(store, resource.name_space), kLookName)});
+  }
+  return load_findings(measure_load(accesses), !resource.spec.windows.empty());
+}
+
 Result<CheckReport> looked(const Options& options, ManifestFiles& store) {
   TRY(seen, survey(store));
   const auto& spec = seen.resource.spec;
@@ -101,10 +118,12 @@ Result<CheckReport> looked(const Options& options, ManifestFiles& store) {
   // Without a whole picture a plan would say nothing true.
   if (first_blocker(report.findings) == nullptr) {
     TRY(plan, make_plan(seen.world, spec));
-    if (options.verify)
+    if (options.verify) {
       report.findings.push_back(goal_finding(plan, spec.goal));
-    else
+    } else {
       append(report.findings, plan_findings(plan, seen));
+      append(report.findings, load_of_touched(seen, plan, store));
+    }
     if (options.big_keys) {
       TRY(found, big_keys(seen, plan, store));
       report.big_keys = std::move(found);

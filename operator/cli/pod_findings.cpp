@@ -3,10 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
+#include <map>
 #include <set>
 
 #include "cli/words.h"
+#include "model/other_operators.h"
 #include "plan/headroom.h"
 #include "reconcile/preflight.h"
 
@@ -72,6 +73,24 @@ void look_at_memory(const WorldNode& node, const HeadroomSpec& spec, Findings& o
   }
 }
 
+// One for each operator: a cluster has one as a rule.
+void look_at_operators(const std::vector<PodState>& pods, Findings& out) {
+  std::map<std::string, int> of;
+  for (const auto& pod : pods) {
+    if (!pod.operated_by.empty()) ++of[pod.operated_by];
+  }
+  for (const auto& [name, count] : of) {
+    const auto* other = other_operator(name);
+    if (other == nullptr) continue;
+    const auto label =
+        *other->value == '\0' ? std::string(other->label) : fmt::format("{}={}", other->label, other->value);
+    out.push_back({Severity::kWarning, "OtherOperator", "",
+                   fmt::format("{} of {} pods are run by {} (label {}), which moves slots itself", count,
+                               pods.size(), name, label),
+                   other->quiet});
+  }
+}
+
 struct Group {
   const char* name;
   const char* evidence;  // {} is the number of nodes
@@ -92,6 +111,9 @@ const std::vector<Group>& groups() {
       {"NoOpenSlots",
        "no slot is migrating or importing on {} nodes",
        {"OpenSlots", "ReplicaOpenSlots", "ForeignMigration"}},
+      {"Quiet",
+       "no save, full sync or recent failover on {} nodes, and all take writes",
+       {"SaveUnderWay", "FullSyncUnderWay", "RecentFailover", "WritesRefused"}},
       {"Limits", "{} pods have a memory limit", {"NoLimit", "LimitAssumed"}},
       {"Memory",
        "{} pods stand below their high watermark, and their limits hold their maxmemory",
@@ -118,6 +140,7 @@ std::vector<Finding> pod_findings(const std::vector<PodState>& pods, const World
     const bool limited = look_at_limit(pod, spec, out);
     if (limited && node != nullptr) look_at_memory(*node, spec, out);
   }
+  look_at_operators(pods, out);
   return out;
 }
 

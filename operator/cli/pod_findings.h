@@ -9,7 +9,7 @@
 namespace rebalance {
 
 // NoLimit, PodDeleting, RolloutUnderWay, AboveFlood: blockers. AboveHighWatermark, MaxmemoryAboveLimit,
-// OomKilledBefore, RestartedBefore, NotReady, LimitAssumed: warnings.
+// OomKilledBefore, RestartedBefore, NotReady, LimitAssumed, OtherOperator: warnings.
 std::vector<Finding> pod_findings(const std::vector<PodState>& pods, const World& world,
                                   const HeadroomSpec& spec);
 

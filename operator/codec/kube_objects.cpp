@@ -7,6 +7,7 @@
 #include <array>
 
 #include "base/base64.h"
+#include "model/other_operators.h"
 
 namespace rebalance {
 namespace {
@@ -239,6 +240,7 @@ Result<PodState> decode_checked(const YamlNode& pod, const ClusterSpec& cluster)
   state.zone = label(head, "topology.kubernetes.io/zone");
   state.stateful_set = stateful_set_of(pod);
   state.revision = label(head, "controller-revision-hash");
+  if (const auto* other = other_operator(head.labels)) state.operated_by = other->name;
   TRY(container, choose_container(pod, cluster));
   state.container = container->text_at({"name"});
   TRY(port, choose_port(*container, cluster.port));

@@ -9,6 +9,7 @@
 #include <sstream>
 
 #include "base/fnv.h"
+#include "base/text.h"
 #include "codec/yaml.h"
 
 namespace rebalance {
@@ -62,6 +63,19 @@ void put_memory(std::string& out, const MemoryReading& memory) {
   if (memory.holds_outgrown) out += "      holdsOutgrown: true\n";
 }
 
+// What is configured of it; the rest is of the moment.
+void put_replication(std::string& out, const WorldNode& node) {
+  const WorldNode usual;
+  const auto &now = node.replication, &then = usual.replication;
+  put_bytes(out, "backlog", now.backlog, then.backlog);
+  put_bytes(out, "replicaBufferHard", now.hard_buffer, then.hard_buffer);
+  put_bytes(out, "replicaBufferSoft", now.soft_buffer, then.soft_buffer);
+  if (now.soft_seconds != then.soft_seconds)
+    out += fmt::format("    replicaBufferSoftSeconds: {}\n", now.soft_seconds);
+  if (node.migration_barrier != usual.migration_barrier)
+    out += fmt::format("    migrationBarrier: {}\n", node.migration_barrier);
+}
+
 void put_node(std::string& out, const WorldNode& node, const World& world) {
   const WorldNode usual;
   out += fmt::format("  - pod: {}\n", quoted(node.pod));
@@ -83,6 +97,9 @@ void put_node(std::string& out, const WorldNode& node, const World& world) {
   put(out, "inSync", node.in_sync, usual.in_sync);
   put_bytes(out, "lag", node.lag);
   put(out, "allowReplicaMigration", node.allow_replica_migration, usual.allow_replica_migration);
+  put(out, "modules", fmt::format("{}", fmt::join(node.modules, " ")));
+  put(out, "fullCoverage", node.full_coverage, usual.full_coverage);
+  put_replication(out, node);
   if (node.cluster_node_timeout_millis != usual.cluster_node_timeout_millis) {
     out += fmt::format("    nodeTimeoutMillis: {}\n", node.cluster_node_timeout_millis);
   }
@@ -260,6 +277,15 @@ Result<WorldNode> read_node(const YamlNode& in, const std::string& source) {
   fields.bytes("lag", node.lag);
   fields.boolean("allowReplicaMigration", node.allow_replica_migration);
   fields.integer("nodeTimeoutMillis", node.cluster_node_timeout_millis);
+  fields.boolean("fullCoverage", node.full_coverage);
+  fields.bytes("backlog", node.replication.backlog);
+  fields.bytes("replicaBufferHard", node.replication.hard_buffer);
+  fields.bytes("replicaBufferSoft", node.replication.soft_buffer);
+  fields.integer("replicaBufferSoftSeconds", node.replication.soft_seconds);
+  fields.integer("migrationBarrier", node.migration_barrier);
+  std::string modules;
+  fields.text("modules", modules);
+  for (std::string_view rest = modules; !rest.empty();) node.modules.emplace_back(cut(rest, ' '));
   if (node.pod.empty()) fields.fail(in.line, "a node needs a pod name");
   if (!node.primary.empty()) node.role = Role::kReplica;
   if (node.role == Role::kReplica && !node.slots.empty()) fields.fail(in.line, "a replica owns no slots");

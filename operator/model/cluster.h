@@ -90,6 +90,28 @@ struct LoadReading {
   std::map<std::int64_t, std::int64_t> lasted;  // commands that took at most so many us, but more than half
 };
 
+// How a server stands with its disk, and what its child process is at.
+struct PersistenceReading {
+  std::string child;               // what its fork writes: "an RDB file"; empty: none runs
+  std::int64_t child_seconds = 0;  // so far; 0 where it does not say
+  bool save_failed = false;        // its last RDB
+  bool aof_write_failed = false;   // its last write to the AOF, or the fsync of it
+  bool stops_writes = true;        // stop-writes-on-bgsave-error
+  Bytes aof_size = 0;              // aof_current_size
+};
+
+// What a server keeps for its replicas, and what its stream to them tells.
+struct ReplicationReading {
+  Bytes backlog = kMiB;               // repl-backlog-size
+  Bytes hard_buffer = 256 * kMiB;     // client-output-buffer-limit of class replica; 0: none
+  Bytes soft_buffer = 64 * kMiB;      // the same
+  int soft_seconds = 60;              // for so long it may stand above the soft one
+  bool full_sync = false;             // of a replica: master_sync_in_progress
+  std::int64_t since_takeover = -1;   // bytes since another one was primary; -1: none was
+  std::int64_t bytes_per_second = 0;  // to each replica, now; 0 where it does not say (before 7.0)
+  std::int64_t link_seconds = -1;     // age of its oldest link to a replica; -1: none, or it may not be asked
+};
+
 struct ReplicaLink {
   std::string host;
   int port = 0;
@@ -126,8 +148,13 @@ struct NodeState {
   std::int64_t keys = 0;       // INFO keyspace
   int functions = 0;           // libraries; 0 where the server has none
   std::vector<std::string> modules;
+  PersistenceReading persistence;
+  ReplicationReading replication;
+  std::int64_t round_trip_micros = -1;  // between us and it, the quickest of the connection
   int cluster_node_timeout_millis = 15000;
   bool allow_replica_migration = true;
+  int migration_barrier = 1;   // cluster-migration-barrier
+  bool full_coverage = true;   // cluster-require-full-coverage
   int atomic_tasks = 0;        // atomic slot migrations under way (CLUSTER MIGRATION / GETSLOTMIGRATIONS)
   bool atomic_denied = false;  // our user may not ask for them
   std::string live_denied;     // rights of the engine LiveCopy that our user lacks, as ACL SETUSER has them
@@ -186,6 +213,7 @@ struct PodState {
   bool ready = true;
   std::string stateful_set;  // that owns it; empty: none does
   std::string revision;      // of the StatefulSet's template
+  std::string operated_by;   // another operator's name, from model/other_operators.h; empty: none is known
 };
 
 const PodState* find_pod(const std::vector<PodState>& pods, const PodName& name);  // nullptr: not there

@@ -9,21 +9,15 @@
 #include <set>
 #include <unordered_map>
 
+#include "model/listed.h"
+#include "model/readiness.h"
+
 namespace rebalance {
 namespace {
 
 constexpr Bytes kMuchLag = 10 * kMiB;
-constexpr std::size_t kMostNamed = 8;                 // of a list in a sentence
 using Owners = std::array<std::int16_t, kSlotCount>;  // index into the known ids, -1: nobody
 using Names = std::vector<std::string>;
-
-std::string listed(const Names& names) {
-  const auto shown = std::min(names.size(), kMostNamed);
-  auto text =
-      fmt::format("{}", fmt::join(names.begin(), names.begin() + static_cast<std::ptrdiff_t>(shown), ", "));
-  if (shown < names.size()) text += fmt::format(" and {} more", names.size() - shown);
-  return text;
-}
 
 const char* plural(std::size_t count) { return count == 1 ? "" : "s"; }
 
@@ -427,6 +421,10 @@ void Examination::maxmemory() {
 
 }  // namespace
 
-std::vector<Finding> examine(const ClusterState& cluster) { return Examination(cluster).run(); }
+std::vector<Finding> examine(const ClusterState& cluster) {
+  auto findings = Examination(cluster).run();
+  std::ranges::move(examine_readiness(cluster), std::back_inserter(findings));
+  return findings;
+}
 
 }  // namespace rebalance

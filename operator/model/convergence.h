@@ -34,6 +34,8 @@ namespace rebalance {
 //   MaxmemoryUnset          a primary without maxmemory                                        warning
 //   EvictionPossible        maxmemory with a policy that removes keys                          warning
 //
+// and those of model/readiness.h.
+//
 // Warnings that a spec can turn into blockers (replicas, persistence, eviction) are judged by those who know
 // the spec.
 std::vector<Finding> examine(const ClusterState& cluster);

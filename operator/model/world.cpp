@@ -14,6 +14,7 @@ WorldNode slim(const NodeState& node) {
   row.run_id = node.run_id;
   row.uptime_seconds = node.uptime_seconds;
   row.functions = node.functions;
+  row.modules = node.modules;
   row.role = node.role;
   row.primary = node.primary;
   row.version = node.version;
@@ -23,12 +24,16 @@ WorldNode slim(const NodeState& node) {
   row.keys = node.keys;
   row.memory = node.memory;
   row.load = node.load;
+  row.replication = node.replication;
+  row.round_trip_micros = node.round_trip_micros;
   row.maxmemory_policy = node.maxmemory_policy;
   row.aof_enabled = node.aof_enabled;
   row.save_points = node.save_points;
   row.child_running = node.child_running;
   row.in_sync = node.role == Role::kPrimary || node.primary_link_up;
   row.allow_replica_migration = node.allow_replica_migration;
+  row.migration_barrier = node.migration_barrier;
+  row.full_coverage = node.full_coverage;
   row.cluster_node_timeout_millis = node.cluster_node_timeout_millis;
   return row;
 }
@@ -109,7 +114,7 @@ World make_world(const ClusterState& cluster, const std::vector<PodState>& pods,
     if (node.role == Role::kReplica) add_lag(row, node, cluster);
   }
   std::ranges::sort(world.nodes, {}, &WorldNode::id);
-  world.sizes = sizes;
+  world.sizes = std::move(sizes);
   world.findings = cluster.findings;
   return world;
 }

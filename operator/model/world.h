@@ -17,6 +17,7 @@ struct WorldNode {
   std::int64_t uptime_seconds = 0;
   int restart_count = 0;
   int functions = 0;  // libraries
+  std::vector<std::string> modules;
   bool oom_killed = false;
   bool deleting = false;
   std::string rollout;  // the StatefulSet that owns the pod, while its pods are of several revisions
@@ -33,6 +34,8 @@ struct WorldNode {
   PodResize resize;
   MemoryReading memory;
   LoadReading load;
+  ReplicationReading replication;
+  std::int64_t round_trip_micros = -1;  // between us and it; -1: not known
   std::string maxmemory_policy = "noeviction";
   bool aof_enabled = false;
   bool save_points = false;
@@ -40,6 +43,8 @@ struct WorldNode {
   bool in_sync = true;  // of a replica: link up
   Bytes lag = 0;        // of a replica, bytes behind its primary
   bool allow_replica_migration = true;
+  int migration_barrier = 1;
+  bool full_coverage = true;
   int cluster_node_timeout_millis = 15000;
 };
 

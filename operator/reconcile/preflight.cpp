@@ -3,20 +3,16 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <map>
 #include <set>
 
 #include "model/cold_keys.h"
 #include "plan/hot_slots.h"
+#include "reconcile/preflight_pairs.h"
+#include "reconcile/preflight_shards.h"
+#include "reconcile/preflight_streams.h"
 
 namespace rebalance {
 namespace {
-
-std::set<NodeId> touched(const Plan& plan) {
-  std::set<NodeId> nodes;
-  for (const auto& batch : plan.batches) nodes.insert({batch.source, batch.target});
-  return nodes;
-}
 
 // In sync: the link is up and the replica is at most `max_lag` bytes behind.
 int in_sync_replicas(const World& world, const NodeId& primary, Bytes max_lag) {
@@ -37,63 +33,6 @@ std::optional<Finding> replicas_finding(const World& world, const WorldNode& pri
                   world.replicas_of(primary.id).size(), human_bytes(safety.max_replica_lag),
                   safety.min_replicas),
       "wait for the replicas, add one, or set safety.replicas to Prefer or Ignore"};
-}
-
-// The version in the footer of a DUMP payload, which is the RDB version. Measured: Redis 6.2 9, 7.0 10, 8.0
-// 12, 8.6 13; Valkey 8.1 11, 9.1 80. From the sources: Redis 7.2 11, 7.4 12. Of Redis 8.2 and 8.4 the worse
-// is taken for either side.
-int dump_version(const Version& version, bool as_source) {
-  const auto [kind, major, minor, patch] = version;
-  if (kind == ServerKind::kValkey) return major >= 9 ? 80 : 11;
-  if (major < 7) return 9;
-  if (major == 7) return minor >= 4 ? 12 : minor >= 2 ? 11 : 10;
-  if (major == 8 && minor < 6) return as_source && minor > 0 ? 13 : 12;
-  return 13;
-}
-
-// RESTORE refuses a payload that is newer than the server; Valkey 9 also those of Redis after the fork (12 to
-// 79).
-bool can_read(const Version& target, const Version& source) {
-  if (target.kind == source.kind && target.major == source.major && target.minor == source.minor) return true;
-  const int payload = dump_version(source, true), own = dump_version(target, false);
-  if (own >= 80) return payload <= 11 || payload >= 80;
-  return payload <= own;
-}
-
-std::optional<Finding> age_finding(const WorldNode& source, const WorldNode& target) {
-  if (can_read(target.version, source.version)) return std::nullopt;
-  return Finding{Severity::kBlocker, "TargetTooOld", target.pod,
-                 fmt::format("{} on {} is too old to read the data of {} ({})", target.version.text(),
-                             target.pod, source.pod, source.version.text()),
-                 "upgrade it first, or move to a node that is not older than the source"};
-}
-
-// Functions do not travel with slots: without them FCALL fails on the target as soon as it owns the first
-// slot.
-std::optional<Finding> functions_finding(const WorldNode& source, const WorldNode& target) {
-  if (target.functions >= source.functions) return std::nullopt;
-  return Finding{Severity::kBlocker, "FunctionsMissing", target.pod,
-                 fmt::format("{} has {} function libraries, {} has {}", target.pod, target.functions,
-                             source.pod, source.functions),
-                 "load them there: FUNCTION DUMP on the one, FUNCTION RESTORE on the other"};
-}
-
-// What stands between the two ends of a pair, once for each target.
-std::vector<Finding> pair_findings(const Plan& plan, const World& world) {
-  std::map<std::pair<PodName, std::string>, Finding> findings;
-  const auto add = [&](std::optional<Finding> finding) {
-    if (finding) findings.emplace(std::pair(finding->where, finding->name), std::move(*finding));
-  };
-  for (const auto& batch : plan.batches) {
-    const auto* source = world.find(batch.source);
-    const auto* target = world.find(batch.target);
-    if (source == nullptr || target == nullptr) continue;
-    add(age_finding(*source, *target));
-    add(functions_finding(*source, *target));
-  }
-  std::vector<Finding> out;
-  for (auto& [key, finding] : findings) out.push_back(std::move(finding));
-  return out;
 }
 
 std::vector<Finding> hot_findings(const Plan& plan, const World& world, const HotSlotsSpec& spec) {
@@ -135,10 +74,18 @@ std::vector<Finding> idle_findings(const Plan& plan, const World& world, const C
 
 }  // namespace
 
+std::set<NodeId> touched(const Plan& plan) {
+  std::set<NodeId> nodes;
+  for (const auto& batch : plan.batches) nodes.insert({batch.source, batch.target});
+  return nodes;
+}
+
 std::vector<Finding> preflight(const Plan& plan, const World& world, const RebalanceSpec& spec) {
   auto findings = pair_findings(plan, world);
   std::ranges::move(hot_findings(plan, world, spec.hot_slots), std::back_inserter(findings));
   std::ranges::move(idle_findings(plan, world, spec.cold_keys), std::back_inserter(findings));
+  std::ranges::move(stream_findings(plan, world, spec.batch), std::back_inserter(findings));
+  std::ranges::move(shard_findings(plan, world), std::back_inserter(findings));
   for (const auto& id : touched(plan)) {
     const WorldNode* node = world.find(id);
     if (node == nullptr) continue;  // a missing node is a finding of the cluster already

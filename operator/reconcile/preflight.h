@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <set>
 #include <vector>
 
 #include "api/spec.h"
@@ -11,10 +12,12 @@
 namespace rebalance {
 
 // Replicas of every source and target as safety.replicas, minReplicas and maxReplicaLagBytes ask; pods that
-// are being deleted or replaced; targets that cannot read what the source's DUMP writes; hot slots that move;
-// sources that keep no idle time.
-// Require makes a blocker of what Prefer makes a warning.
+// are being deleted or replaced; targets that cannot read what the source's DUMP writes, or lack its
+// functions or modules; hot slots that move; sources that keep no idle time; and what preflight_replicas.h
+// and preflight_pairs.h list. Require makes a blocker of what Prefer makes a warning.
 std::vector<Finding> preflight(const Plan& plan, const World& world, const RebalanceSpec& spec);
+
+std::set<NodeId> touched(const Plan& plan);  // sources and targets
 
 // Why the pod of this node will not stay: PodDeleting, or RolloutUnderWay of its StatefulSet.
 std::optional<Finding> leaving(const WorldNode& node);

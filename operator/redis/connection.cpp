@@ -115,6 +115,7 @@ struct Connection::Exchange {
   std::span<const Args> commands;
   std::size_t appended = 0;
   bool sent = false;  // any byte
+  Instant begun;
   Instant deadline;
   std::vector<Reply> replies;
   std::optional<Error> lost;
@@ -124,6 +125,7 @@ struct Connection::Exchange {
 struct Connection::Link {
   Endpoint endpoint;
   Millis timeout{0};
+  Instant::duration quickest = Instant::duration::max();
   Context context;
   SSL* ssl = nullptr;  // owned by context
   std::atomic<bool> interrupted = false;
@@ -177,7 +179,7 @@ bool Connection::Link::write(Exchange& exchange) {
   int done = 0;
   const bool good = redisBufferWrite(context.get(), &done) == REDIS_OK;
   if (unsent() < before) {
-    exchange.sent = true;
+    if (!std::exchange(exchange.sent, true)) exchange.begun = BootClock::now();
     exchange.deadline = BootClock::now() + timeout;
   }
   return good;
@@ -191,6 +193,8 @@ bool Connection::Link::take_replies(Exchange& exchange) {
     const RawReply owned(static_cast<redisReply*>(raw));
     auto reply = to_reply(*owned);
     const bool published = keeps_messages && reply.items.size() == 3 && reply.items[0].text == "message";
+    if (!published && exchange.replies.empty())
+      quickest = std::min(quickest, BootClock::now() - exchange.begun);
     (published ? messages : exchange.replies).push_back(std::move(reply));
     exchange.deadline = BootClock::now() + timeout;
   }
@@ -385,6 +389,10 @@ void Connection::set_timeout(Millis timeout) { link_->timeout = timeout; }
 void Connection::interrupt() {
   link_->interrupted = true;
   shutdown(link_->context->fd, SHUT_RDWR);
+}
+
+std::chrono::microseconds Connection::round_trip() const {
+  return std::chrono::ceil<std::chrono::microseconds>(link_->quickest);
 }
 
 bool Connection::broken() const { return link_->dead || link_->interrupted; }

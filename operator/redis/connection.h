@@ -9,6 +9,7 @@
 // PEM text that cannot be read). No message holds a secret.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <span>
@@ -80,6 +81,10 @@ class Connection {
   // Ends a call that waits in another thread within milliseconds; the connection is dead afterwards. The
   // object must not be moved or destroyed meanwhile.
   void interrupt();
+
+  // From the first byte of a command to the first reply, the quickest so far: the way there and back, and
+  // hardly more.
+  std::chrono::microseconds round_trip() const;
 
   bool broken() const;
   const Endpoint& endpoint() const;

@@ -7,6 +7,7 @@
 #include <iterator>
 #include <span>
 #include <thread>
+#include <type_traits>
 #include <utility>
 
 #include "base/text.h"
@@ -17,6 +18,7 @@ namespace rebalance {
 namespace {
 
 constexpr std::size_t kMostThreads = 16;
+constexpr Version kLargerBacklog{ServerKind::kValkey, 8, 1, 0};
 
 // The first round trip, in the order of FirstLook.
 const std::vector<Args>& first_questions() {
@@ -29,10 +31,31 @@ const std::vector<Args>& first_questions() {
       {"CONFIG", "GET", "save"},
       {"CONFIG", "GET", "cluster-node-timeout"},
       {"CONFIG", "GET", "cluster-allow-replica-migration"},
+      {"CONFIG", "GET", "cluster-migration-barrier"},
+      {"CONFIG", "GET", "cluster-require-full-coverage"},
+      {"CONFIG", "GET", "repl-backlog-size"},
+      {"CONFIG", "GET", "client-output-buffer-limit"},
+      {"CONFIG", "GET", "stop-writes-on-bgsave-error"},
+      {"CLIENT", "LIST", "TYPE", "replica"},
   };
   return questions;
 }
-enum FirstLook { kMyId, kInfo, kClusterInfo, kClusterNodes, kRole, kSave, kNodeTimeout, kReplicaMigration };
+enum FirstLook {
+  kMyId,
+  kInfo,
+  kClusterInfo,
+  kClusterNodes,
+  kRole,
+  kSave,
+  kNodeTimeout,
+  kReplicaMigration,
+  kMigrationBarrier,
+  kFullCoverage,
+  kBacklog,
+  kBufferLimit,
+  kStopWrites,
+  kReplicaLinks
+};
 
 // The second one asks only what the version knows.
 std::vector<Args> later_questions(const Version& version) {
@@ -89,7 +112,10 @@ class Look {
     TRY_OK(read_topology(replies));
     read_server(Info(std::move(replies[kInfo].text)));
     read_config(replies);
+    // Refused: what was replicated tells enough.
+    node_.replication.link_seconds = oldest_client(replies[kReplicaLinks].text);
     TRY_OK(ask_more());
+    node_.round_trip_micros = connection_.round_trip().count();
     return std::move(node_);
   }
 
@@ -144,6 +170,8 @@ class Look {
     node_.version = parse_version(info);
     node_.memory = parse_memory(info);
     node_.load = parse_load(info);
+    node_.persistence = parse_persistence(info);
+    node_.replication = parse_replication(info);
     node_.replicas = parse_replicas(info);
     node_.modules = parse_modules(info);
     node_.run_id = info.text("run_id");
@@ -151,9 +179,7 @@ class Look {
     node_.loading = info.flag("loading") || info.flag("async_loading");
     node_.cluster_enabled = info.flag("cluster_enabled");
     node_.aof_enabled = info.flag("aof_enabled");
-    node_.child_running = info.flag("rdb_bgsave_in_progress") || info.flag("aof_rewrite_in_progress") ||
-                          info.flag("module_fork_in_progress") ||
-                          info.flag("slot_migration_fork_in_progress");
+    node_.child_running = !node_.persistence.child.empty();
     if (info.has("maxmemory_policy")) node_.maxmemory_policy = info.text("maxmemory_policy");
     for (int database = 0; database < 16; ++database) {  // Valkey 9 has several in a cluster
       const auto keys = inner_field(info.text(fmt::format("db{}", database)), "keys");
@@ -161,20 +187,29 @@ class Look {
     }
   }
 
-  void read_config(const std::vector<Reply>& replies) {
-    const auto value = [&](FirstLook question, const std::string& name) -> std::string {
-      if (replies[question].is_error()) {
-        cannot_read(fmt::format("CONFIG GET {}", name), replies[question].text, "+config|get");
-        return {};
-      }
-      return parse_config(replies[question])[name];
+  void read_config(std::span<const Reply> replies) {
+    node_.save_points = replies[kSave].is_error() || !config(replies, kSave).empty();  // on by default
+    node_.persistence.stops_writes = config(replies, kStopWrites) != "no";
+    node_.allow_replica_migration = config(replies, kReplicaMigration) != "no";
+    node_.full_coverage = config(replies, kFullCoverage) != "no";
+    const bool larger = node_.version.kind == ServerKind::kValkey && node_.version >= kLargerBacklog;
+    if (larger) node_.replication.backlog = 10 * kMiB;  // its default
+    const auto take = [&](FirstLook question, auto& number) {
+      using Number = std::remove_reference_t<decltype(number)>;
+      number = whole_number<Number>(config(replies, question)).value_or(number);
     };
-    node_.save_points =
-        replies[kSave].is_error() || !parse_config(replies[kSave])["save"].empty();  // on by default
-    value(kSave, "save");
-    const auto timeout = value(kNodeTimeout, "cluster-node-timeout");
-    if (const auto millis = whole_number<int>(timeout)) node_.cluster_node_timeout_millis = *millis;
-    node_.allow_replica_migration = value(kReplicaMigration, "cluster-allow-replica-migration") != "no";
+    take(kNodeTimeout, node_.cluster_node_timeout_millis);
+    take(kMigrationBarrier, node_.migration_barrier);
+    take(kBacklog, node_.replication.backlog);
+    read_buffer_limit(config(replies, kBufferLimit), node_.replication);
+  }
+
+  // The one value that the question asked for; empty where it was refused.
+  std::string config(std::span<const Reply> replies, FirstLook question) {
+    const auto& name = first_questions()[question].back();
+    if (!replies[question].is_error()) return parse_config(replies[question])[name];
+    cannot_read(fmt::format("CONFIG GET {}", name), replies[question].text, "+config|get");
+    return {};
   }
 
   // In one round trip: every look pays for it.

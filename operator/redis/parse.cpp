@@ -188,6 +188,13 @@ std::string_view client_field(std::string_view line, std::string_view name) {
   return {};
 }
 
+std::int64_t oldest_client(std::string_view list) {
+  std::int64_t oldest = -1;
+  while (!list.empty())
+    oldest = std::max(oldest, number_or<std::int64_t>(client_field(cut_line(list), "age"), -1));
+  return oldest;
+}
+
 Version parse_version(const Info& info) {
   Version version;
   auto text = info.text("redis_version");
@@ -232,6 +239,39 @@ LoadReading parse_load(const Info& info) {
   load.redirected = errors("MOVED") + errors("ASK");
   load.unserved = errors("TRYAGAIN") + errors("CLUSTERDOWN");
   return load;
+}
+
+PersistenceReading parse_persistence(const Info& info) {
+  PersistenceReading reading;
+  reading.save_failed = info.text("rdb_last_bgsave_status") == "err";
+  reading.aof_write_failed = info.flag("aof_enabled") && info.text("aof_last_write_status") == "err";
+  reading.aof_size = info.number("aof_current_size");
+  if (info.flag("rdb_bgsave_in_progress")) {
+    reading.child = "an RDB file";
+    reading.child_seconds = std::max<std::int64_t>(0, info.number("rdb_current_bgsave_time_sec"));
+  } else if (info.flag("aof_rewrite_in_progress")) {
+    reading.child = "a new AOF";
+    reading.child_seconds = std::max<std::int64_t>(0, info.number("aof_current_rewrite_time_sec"));
+  } else if (info.flag("module_fork_in_progress")) {
+    reading.child = "what a module needs";
+  } else if (info.flag("slot_migration_fork_in_progress")) {
+    reading.child = "slots that migrate atomically";
+  }
+  return reading;
+}
+
+// The second offset is where the stream of the former primary ended, plus one; a server that never was a
+// replica says -1.
+ReplicationReading parse_replication(const Info& info) {
+  ReplicationReading reading;
+  reading.full_sync = info.flag("master_sync_in_progress");
+  const auto taken_over = info.number("second_repl_offset", -1);
+  if (taken_over > 0 && info.text("role") == "master")
+    reading.since_takeover = std::max<std::int64_t>(0, info.number("master_repl_offset") - taken_over + 1);
+  const auto kib = std::strtod(std::string(info.text("instantaneous_output_repl_kbps")).c_str(), nullptr);
+  const auto replicas = std::max<std::int64_t>(1, info.number("connected_slaves"));
+  reading.bytes_per_second = static_cast<std::int64_t>(kib * kKiB / static_cast<double>(replicas));
+  return reading;
 }
 
 // slave0:ip=10.0.0.9,port=6379,state=online,offset=11491,lag=0
@@ -280,6 +320,17 @@ std::map<std::string, std::string> parse_config(const Reply& reply) {
   for (std::size_t i = 0; i + 1 < reply.items.size(); i += 2)
     values[reply.items[i].text] = reply.items[i + 1].text;
   return values;
+}
+
+void read_buffer_limit(std::string_view limits, ReplicationReading& replication) {
+  while (!limits.empty()) {
+    const auto kind = cut(limits, ' ');
+    const auto hard = cut(limits, ' '), soft = cut(limits, ' '), seconds = cut(limits, ' ');
+    if (kind != "slave" && kind != "replica") continue;
+    replication.hard_buffer = number_or(hard, replication.hard_buffer);
+    replication.soft_buffer = number_or(soft, replication.soft_buffer);
+    replication.soft_seconds = number_or(seconds, replication.soft_seconds);
+  }
 }
 
 // [get, [calls, 3, histogram_usec, [1, 2, 4, 3]], set, ...]: counts grow from bound to bound.

@@ -47,9 +47,14 @@ std::string_view inner_field(std::string_view text, std::string_view name);
 // Of a line of CLIENT LIST, "id=3 addr=127.0.0.1:1 name=x": the value of `name`; empty when it is not there.
 std::string_view client_field(std::string_view line, std::string_view name);
 
+// Of CLIENT LIST: the seconds since the oldest of them came; -1 where there is none.
+std::int64_t oldest_client(std::string_view list);
+
 Version parse_version(const Info& info);  // Valkey says redis_version 7.2.4 and its own in valkey_version
-MemoryReading parse_memory(const Info& info);  // sections memory and stats
-LoadReading parse_load(const Info& info);      // all but `lasted`
+MemoryReading parse_memory(const Info& info);            // sections memory and stats
+LoadReading parse_load(const Info& info);                // all but `lasted`
+PersistenceReading parse_persistence(const Info& info);  // all but what is configured
+ReplicationReading parse_replication(const Info& info);  // the same
 std::vector<ReplicaLink> parse_replicas(const Info& info);
 std::vector<std::string> parse_modules(const Info& info);
 
@@ -64,6 +69,10 @@ Result<RoleState> parse_role(const Reply& reply);
 
 // CONFIG GET: an array of names and values; an error (no permission) gives nothing.
 std::map<std::string, std::string> parse_config(const Reply& reply);
+
+// client-output-buffer-limit, "normal 0 0 0 slave 268435456 67108864 60 pubsub ...": what it says of
+// replicas.
+void read_buffer_limit(std::string_view limits, ReplicationReading& replication);
 
 // LATENCY HISTOGRAM (Redis 7.0, Valkey): of all commands together, how many lasted how long; its bounds are
 // powers of two.

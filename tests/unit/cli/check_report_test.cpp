@@ -77,6 +77,20 @@ TEST(PodFindings, WhatHappenedToThePodIsSaid) {
               testing::ElementsAre("PodDeleting", "NotReady", "OomKilledBefore"));
 }
 
+TEST(PodFindings, AnotherOperatorIsNamedOnceWithWhatKeepsItQuiet) {
+  auto pod = pod_of(100 * kMiB);
+  pod.operated_by = "OT-CONTAINER-KIT redis-operator";
+  auto other = pod;
+  other.name = "redis-1";
+  const auto findings = pod_findings({pod, other, pod_of(100 * kMiB)}, one_node(50 * kMiB, 100 * kMiB), {});
+  ASSERT_THAT(names(findings), testing::ElementsAre("OtherOperator"));
+  EXPECT_EQ(findings[0].severity, Severity::kWarning);
+  EXPECT_EQ(findings[0].evidence,
+            "2 of 3 pods are run by OT-CONTAINER-KIT redis-operator (label redis_setup_type=cluster), which "
+            "moves slots itself");
+  EXPECT_THAT(findings[0].remedy, HasSubstr("rediscluster.opstreelabs.in/skip-reconcile=true"));
+}
+
 TEST(Arranged, BlockersComeFirstRepeatsGoAndWhatIsWellIsSaid) {
   const Finding warning{Severity::kWarning, "MixedVersions", "", "7.0 and 8.0", ""};
   const Finding blocker{Severity::kBlocker, "OpenSlots", "redis-0", "slot 7", ""};

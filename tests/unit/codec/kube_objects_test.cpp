@@ -173,6 +173,16 @@ TEST(PodContainer, IsRefusedWhereNoneOfManyExposesThePort) {
               HasSubstr("set spec.cluster.container"));
 }
 
+TEST(PodOperator, IsToldByItsLabels) {
+  const auto operated_by = [](const std::string& labels) {
+    const auto text = "kind: Pod\nmetadata: {name: redis-0, labels: " + labels +
+                      "}\nspec: {containers: [{name: redis}]}\nstatus: {podIP: 10.0.0.1}\n";
+    return decode_pod(parse_yaml(text, "pods.yaml").value().at(0), {}).value().operated_by;
+  };
+  EXPECT_EQ(operated_by("{redis_setup_type: cluster, role: leader}"), "OT-CONTAINER-KIT redis-operator");
+  EXPECT_EQ(operated_by("{app.kubernetes.io/managed-by: Helm}"), "");
+}
+
 TEST(PodReadiness, NeedsAnAddress) {
   const auto spec = containers("{}");
   EXPECT_TRUE(pod(spec).value().ready);

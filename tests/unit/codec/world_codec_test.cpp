@@ -25,6 +25,10 @@ World production() {
   primary.memory.holds_outgrown = true;
   primary.save_points = true;
   primary.allow_replica_migration = false;
+  primary.migration_barrier = 2;
+  primary.full_coverage = false;
+  primary.modules = {"ReJSON", "search"};
+  primary.replication = {.backlog = 8 * kMiB, .hard_buffer = 0, .soft_buffer = 32 * kMiB, .soft_seconds = 30};
   WorldNode replica = primary;
   replica.id = std::string(39, '0') + "2";
   replica.pod = "redis-1";
@@ -57,6 +61,13 @@ TEST(WorldFile, ReadsBackWhatItWrote) {
   EXPECT_EQ(back->nodes[0].memory.used, 102'000'001);
   EXPECT_EQ(back->nodes[0].memory.working_set, -1);
   EXPECT_EQ(back->nodes[1].primary, production().nodes[0].id);
+  EXPECT_EQ(back->nodes[0].modules, production().nodes[0].modules);
+  EXPECT_EQ(back->nodes[0].migration_barrier, 2);
+  EXPECT_FALSE(back->nodes[0].full_coverage);
+  EXPECT_EQ(back->nodes[0].replication.backlog, 8 * kMiB);
+  EXPECT_EQ(back->nodes[0].replication.hard_buffer, 0);
+  EXPECT_EQ(back->nodes[0].replication.soft_buffer, 32 * kMiB);
+  EXPECT_EQ(back->nodes[0].replication.soft_seconds, 30);
   EXPECT_EQ(back->findings, production().findings);
 }
 

@@ -16,11 +16,19 @@ RebalanceSpec alone() {
   return spec;
 }
 
+// One without a replica, in a cluster that goes on when another is lost.
+WorldNode server(const char* id, const char* pod) {
+  WorldNode node{.id = id, .pod = pod};
+  node.full_coverage = false;
+  return node;
+}
+
 // Whether a plan from a server of one version to one of the other is stopped for the target's age.
 bool too_old(Version source, Version target) {
   World world;
-  world.nodes = {WorldNode{.id = "a", .pod = "redis-0", .version = source},
-                 WorldNode{.id = "b", .pod = "redis-1", .version = target}};
+  world.nodes = {server("a", "redis-0"), server("b", "redis-1")};
+  world.nodes[0].version = source;
+  world.nodes[1].version = target;
   Plan plan;
   plan.batches = {Batch{.source = "a", .target = "b"}};
   const auto findings = preflight(plan, world, alone());
@@ -49,7 +57,7 @@ TEST(Preflight, ATargetThatCannotReadTheSourcesPayloadsIsABlocker) {
 
 TEST(Preflight, ATargetWithoutTheSourcesFunctionsIsABlocker) {
   World world;
-  world.nodes = {WorldNode{.id = "a", .pod = "redis-0"}, WorldNode{.id = "b", .pod = "redis-1"}};
+  world.nodes = {server("a", "redis-0"), server("b", "redis-1")};
   world.nodes[0].functions = 2;
   world.nodes[1].functions = 1;
   Plan plan;
@@ -62,10 +70,67 @@ TEST(Preflight, ATargetWithoutTheSourcesFunctionsIsABlocker) {
   EXPECT_TRUE(preflight(plan, world, alone()).empty());
 }
 
+// The modules of the one that are said to be missing on the other.
+std::string missing(std::vector<std::string> source, std::vector<std::string> target) {
+  World world;
+  world.nodes = {server("a", "redis-0"), server("b", "redis-1")};
+  world.nodes[0].modules = std::move(source);
+  world.nodes[1].modules = std::move(target);
+  Plan plan;
+  plan.batches = {Batch{.source = "a", .target = "b"}};
+  const auto findings = preflight(plan, world, alone());
+  if (findings.empty()) return "";
+  EXPECT_EQ(findings[0].name, "ModulesMissing");
+  EXPECT_EQ(findings[0].severity, Severity::kBlocker);
+  EXPECT_EQ(findings[0].where, "redis-1");
+  return findings[0].evidence;
+}
+
+TEST(Preflight, ATargetWithoutTheSourcesModulesIsABlocker) {
+  EXPECT_EQ(missing({"bf", "search"}, {"search"}), "redis-0 has the module bf, redis-1 has not");
+  EXPECT_EQ(missing({"bf", "search", "vectorset"}, {}),
+            "redis-0 has the modules bf, search, redis-1 has not");
+  EXPECT_EQ(missing({"bf"}, {"bf", "search"}), "");
+  // What a version brings along, as Redis 8 and Valkey 9 list it.
+  EXPECT_EQ(missing({"vectorset"}, {}), "");
+  EXPECT_EQ(missing({"lua"}, {"vectorset"}), "");
+}
+
+TEST(Preflight, AServerFarAwayIsAWarning) {
+  World world;
+  world.nodes = {server("a", "redis-0"), server("b", "redis-1"), server("c", "redis-2")};
+  world.nodes[0].round_trip_micros = 5000;
+  world.nodes[1].round_trip_micros = 12'345;
+  world.nodes[2].round_trip_micros = 99'999;  // not of the plan
+  Plan plan;
+  plan.batches = {Batch{.source = "a", .target = "b"}};
+  const auto findings = preflight(plan, world, alone());
+  ASSERT_EQ(findings.size(), 1U);
+  EXPECT_EQ(findings[0].name, "RoundTripLong");
+  EXPECT_EQ(findings[0].severity, Severity::kWarning);
+  EXPECT_EQ(findings[0].where, "redis-1");
+  EXPECT_EQ(findings[0].evidence, "a round trip to it takes 12.3 ms, and each step of a move waits for one");
+}
+
+TEST(Preflight, ListsWhatReplicasMean) {
+  World world;
+  world.nodes = {WorldNode{.id = "a", .pod = "redis-0"}, WorldNode{.id = "b", .pod = "redis-1"}};
+  WorldNode replica{.id = "c", .pod = "redis-2"};
+  replica.role = Role::kReplica;
+  replica.primary = "b";
+  world.nodes.push_back(replica);
+  Plan plan;
+  plan.batches = {Batch{.source = "a", .target = "b", .bytes = 2 * kMiB}};
+  const auto findings = preflight(plan, world, alone());
+  ASSERT_EQ(findings.size(), 2U);
+  EXPECT_EQ(findings[0].name, "BacklogSmall");
+  EXPECT_EQ(findings[1].name, "FullCoverageRequired");
+}
+
 TEST(Preflight, ASlotThatIsMuchOfItsNodeIsAWarningWhereItMoves) {
   World world;
-  world.nodes = {WorldNode{.id = "a", .pod = "redis-0", .slots = SlotSet::parse("0-9").value()},
-                 WorldNode{.id = "b", .pod = "redis-1"}};
+  world.nodes = {server("a", "redis-0"), server("b", "redis-1")};
+  world.nodes[0].slots = SlotSet::parse("0-9").value();
   for (int slot = 0; slot < 10; slot++) world.sizes.bytes[slot] = 10 * kMiB;
   world.sizes.bytes[3] = world.sizes.bytes[4] = 50 * kMiB;
   Plan plan;
@@ -89,8 +154,9 @@ TEST(Preflight, ASlotThatIsMuchOfItsNodeIsAWarningWhereItMoves) {
 
 TEST(Preflight, ASourceThatKeepsNoIdleTimeIsAWarning) {
   World world;
-  world.nodes = {WorldNode{.id = "a", .pod = "redis-0", .maxmemory_policy = "volatile-lfu"},
-                 WorldNode{.id = "b", .pod = "redis-1", .maxmemory_policy = "allkeys-lfu"}};
+  world.nodes = {server("a", "redis-0"), server("b", "redis-1")};
+  world.nodes[0].maxmemory_policy = "volatile-lfu";
+  world.nodes[1].maxmemory_policy = "allkeys-lfu";
   Plan plan;
   plan.batches = {Batch{.source = "a", .target = "b"}, Batch{.source = "a", .target = "b"}};
   const auto findings = preflight(plan, world, alone());

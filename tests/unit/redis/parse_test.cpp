@@ -203,6 +203,78 @@ TEST(Info, AValkeyIsNotTheRedisItClaimsToBe) {
 
 Reply text(const char* value) { return Reply::string(value); }
 
+TEST_P(EveryVersion, TellsThatItsDiskIsWellAndNoOtherWasPrimary) {
+  const Info info(text("info"));
+  const auto disk = parse_persistence(info);
+  EXPECT_EQ(disk.child, "");
+  EXPECT_FALSE(disk.save_failed);
+  EXPECT_FALSE(disk.aof_write_failed);
+  EXPECT_EQ(disk.aof_size, 11491);
+  const auto stream = parse_replication(info);
+  EXPECT_EQ(stream.since_takeover, -1);
+  EXPECT_FALSE(stream.full_sync);
+  EXPECT_FALSE(parse_replication(Info(text("info_replica"))).full_sync);
+}
+
+TEST_P(EveryVersion, HasNoModulesBesideWhatIsBuiltIn) {
+  const auto modules = parse_modules(Info(text("info")));
+  const std::string folder = GetParam().folder;
+  EXPECT_EQ(modules, folder == "v91"            ? std::vector<std::string>{"lua"}
+                     : folder.starts_with("r8") ? std::vector<std::string>{"vectorset"}
+                                                : std::vector<std::string>{});
+}
+
+TEST(Persistence, TellsWhatFailedAndWhatAChildIsAt) {
+  const auto failed =
+      parse_persistence(Info("aof_enabled:1\r\nrdb_last_bgsave_status:err\r\naof_last_write_status:err\r\n"));
+  EXPECT_TRUE(failed.save_failed);
+  EXPECT_TRUE(failed.aof_write_failed);
+  EXPECT_FALSE(parse_persistence(Info("aof_enabled:0\r\naof_last_write_status:err\r\n")).aof_write_failed);
+  const auto saves =
+      parse_persistence(Info("rdb_bgsave_in_progress:1\r\nrdb_current_bgsave_time_sec:12\r\n"));
+  EXPECT_EQ(saves.child, "an RDB file");
+  EXPECT_EQ(saves.child_seconds, 12);
+  const auto rewrites =
+      parse_persistence(Info("aof_rewrite_in_progress:1\r\naof_current_rewrite_time_sec:3\r\n"));
+  EXPECT_EQ(rewrites.child, "a new AOF");
+  EXPECT_EQ(rewrites.child_seconds, 3);
+  EXPECT_NE(parse_persistence(Info("module_fork_in_progress:1\r\n")).child, "");
+  EXPECT_NE(parse_persistence(Info("slot_migration_fork_in_progress:1\r\n")).child, "");
+}
+
+TEST(Replication, TellsWhatWasReplicatedSinceATakeover) {
+  const std::string taken =
+      "role:master\r\nconnected_slaves:2\r\nmaster_repl_offset:1500\r\nsecond_repl_offset:1001\r\n";
+  const auto stream = parse_replication(Info(taken + "instantaneous_output_repl_kbps:3.00\r\n"));
+  EXPECT_EQ(stream.since_takeover, 500);
+  EXPECT_EQ(stream.bytes_per_second, 1536);
+  EXPECT_EQ(parse_replication(Info(taken)).bytes_per_second, 0);
+  EXPECT_EQ(parse_replication(Info("role:slave\r\nmaster_repl_offset:9\r\nsecond_repl_offset:4\r\n"
+                                   "master_sync_in_progress:1\r\n"))
+                .since_takeover,
+            -1);
+  EXPECT_TRUE(parse_replication(Info("role:slave\r\nmaster_sync_in_progress:1\r\n")).full_sync);
+}
+
+TEST(Replication, ReadsTheBufferLimitOfReplicasByEitherName) {
+  for (const char* name : {"slave", "replica"}) {
+    ReplicationReading stream;
+    read_buffer_limit(std::string("normal 0 0 0 ") + name + " 1000 500 7 pubsub 33554432 8388608 60", stream);
+    EXPECT_EQ(stream.hard_buffer, 1000);
+    EXPECT_EQ(stream.soft_buffer, 500);
+    EXPECT_EQ(stream.soft_seconds, 7);
+  }
+  ReplicationReading unread;
+  read_buffer_limit("", unread);
+  EXPECT_EQ(unread.hard_buffer, 256 * kMiB);
+}
+
+TEST(Clients, TheOldestIsFound) {
+  EXPECT_EQ(oldest_client("id=3 addr=1.1.1.1:1 age=12 idle=0\nid=4 addr=1.1.1.1:2 age=340 idle=1\n"), 340);
+  EXPECT_EQ(oldest_client(""), -1);
+  EXPECT_EQ(oldest_client("NOPERM this user has no permissions"), -1);
+}
+
 TEST(Role, ReadsAPrimaryAndAReplica) {
   const auto primary =
       parse_role(Reply::array({text("master"), Reply::number(77), Reply::array({})})).value();
