@@ -23,7 +23,7 @@ using Kind = RepairStep::Kind;
 // A slot needs three at most: assigned, merged, told. One more shows that nothing is left.
 constexpr int kPasses = 6;
 constexpr int kWatches = 3;
-constexpr int kTaskLooks = 100;  // of 100 ms
+constexpr int kTaskLooks = 200;  // of 100 ms: a source gives up on a dead target within its time-outs
 
 std::unexpected<Error> refusal(const Member& node, const Command& command, const std::string& text) {
   return error(ErrorCode::kConflict, fmt::format("{} refused CLUSTER {} {}: {}", node.pod, command[1],
@@ -62,6 +62,8 @@ class RepairRun {
   Status notify(const RepairStep& step, const std::vector<Command>& commands);
   Status tell(const NodeId& node, std::vector<Command> commands);
   Status end_task(const MoveIntent& intent);
+  Status see_task_end(const MoveIntent& intent, const NodeId& at, bool commanded_here);
+  Status cancel_task(NodeLink& link, Engine engine, const AtomicTask& task, bool alone);
   bool unseen(const NodeId& node);
   NodeLink* link_to(const NodeId& id);  // nullptr: it is not among those to repair
   Status close_intents(const RepairPicture& picture);
@@ -286,15 +288,24 @@ Status RepairRun::tell(const NodeId& node, std::vector<Command> commands) {
   }
 }
 
-// An atomic migration that an earlier run began and nobody watched since. Who owns the slots afterwards is
-// told by the servers.
+// An atomic migration that an earlier run began and nobody watched since: it is cancelled where it was
+// commanded. The other end then sees it end by itself, later where its peer has died, and counts as busy
+// until then. Who owns the slots afterwards is told by the servers.
 Status RepairRun::end_task(const MoveIntent& intent) {
   if (!is_atomic(intent.engine)) return {};
   const bool redis = intent.engine == Engine::kAtomicRedis;
-  const auto& commander = redis ? intent.target : intent.source;
-  NodeLink* link = link_to(commander);
+  const auto& [commander, other] =
+      redis ? std::pair(intent.target, intent.source) : std::pair(intent.source, intent.target);
+  TRY_OK(see_task_end(intent, commander, true));
+  return see_task_end(intent, other, false);
+}
+
+Status RepairRun::see_task_end(const MoveIntent& intent, const NodeId& at, bool commanded_here) {
+  NodeLink* link = link_to(at);
   if (link == nullptr) return {};  // it has left the cluster
-  if (!link->connected()) TRY_OK(link->connect(stop_));
+  if (!link->connected()) {
+    if (auto connected = link->connect(stop_); !connected) return commanded_here ? connected : Status{};
+  }
   const auto is_ours = [&](const AtomicTask& task) {
     return task.moves(intent.source, intent.target, intent.slots);
   };
@@ -302,25 +313,32 @@ Status RepairRun::end_task(const MoveIntent& intent) {
     const std::vector<Command> list{list_atomic(intent.engine)};
     TRY(replies, link->send(list, 5s));
     auto tasks = parse_atomic_tasks(replies.front());
-    std::erase_if(tasks, [&](const AtomicTask& task) { return !task.live || task.import != redis; });
+    std::erase_if(tasks,
+                  [&](const AtomicTask& task) { return !task.live || task.import != (at == intent.target); });
     const auto ours = std::ranges::find_if(tasks, is_ours);
     if (ours == tasks.end()) return {};
-    if (look == 0) {
-      if (!redis && !std::ranges::all_of(tasks, is_ours)) {
-        return error(ErrorCode::kConflict,
-                     fmt::format("{} has an atomic migration of somebody else beside ours of slots {}: one "
-                                 "cannot be ended without the other; wait for both",
-                                 link->member().pod, ours->slots.text()));
-      }
-      TRY_OK(hooks_.gate.may_write());
-      log_info(fmt::format("ending the atomic migration of slots {} that was under way", ours->slots.text()));
-      const std::vector<Command> cancel{cancel_atomic(intent.engine, ours->id)};
-      TRY_OK(link->send(cancel, 5s));
+    if (look == 0 && commanded_here) {
+      const bool alone = std::ranges::all_of(tasks, is_ours);
+      TRY_OK(cancel_task(*link, intent.engine, *ours, alone));
     }
     wait_for(stop_, 100ms);
   }
   return error(ErrorCode::kTimeout, fmt::format("{} does not end its atomic migration of slots {}",
                                                 link->member().pod, intent.slots.text()));
+}
+
+Status RepairRun::cancel_task(NodeLink& link, Engine engine, const AtomicTask& task, bool alone) {
+  if (engine != Engine::kAtomicRedis && !alone) {
+    return error(ErrorCode::kConflict,
+                 fmt::format("{} has an atomic migration of somebody else beside ours of slots {}: one "
+                             "cannot be ended without the other; wait for both",
+                             link.member().pod, task.slots.text()));
+  }
+  TRY_OK(hooks_.gate.may_write());
+  log_info(fmt::format("ending the atomic migration of slots {} that was under way", task.slots.text()));
+  const std::vector<Command> cancel{cancel_atomic(engine, task.id)};
+  if (auto sent = link.send(cancel, 5s); !sent) return std::unexpected(std::move(sent).error());
+  return {};
 }
 
 // A node of the cluster that did not answer: what it marks is not known.
