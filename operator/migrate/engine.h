@@ -47,13 +47,14 @@ struct Part {
 struct Ask {
   Side side = Side::kSource;
   std::vector<Command> commands;
-  Millis timeout{5000};    // for each reply
-  Millis wait{0};          // back-off: pause this long before sending
-  bool writes = false;     // changes something: the gate is asked first
-  bool clears = false;     // takes back what this move has put there, which only makes room
-  bool ownership = false;  // hold the cluster's ownership lock from here until an ask without it: config
-                           // epochs are bumped by one node at a time
-  SlotSet begins;          // their hand-over: the journal is told before this is sent
+  Millis timeout{5000};     // for each reply
+  Millis wait{0};           // back-off: pause this long before sending
+  bool writes = false;      // changes something: the gate is asked first
+  bool clears = false;      // takes back what this move has put there, which only makes room
+  bool ownership = false;   // hold the cluster's ownership lock from here until an ask without it: config
+                            // epochs are bumped by one node at a time
+  bool hands_over = false;  // what follows may: of a pair's groups one at a time, from here to its end
+  SlotSet begins;           // their hand-over: the journal is told before this is sent
   Channel channel = Channel::kData;
   std::vector<Part> beside;  // to other connections at the same time; lost as one
 };

@@ -113,11 +113,12 @@ Step LiveCopy::troubled(const std::string& what, const std::string& text) {
 }
 
 // What is to be taken back is told by the servers, not by what we believe was refused. Where they cannot be
-// asked nothing is: the journal knows the slots.
+// asked, or refuse that as well, nothing is: the journal knows the slots.
 Step LiveCopy::give_up(Error error) {
-  if (!giving_up_) giving_up_ = std::move(error);
+  const bool again = giving_up_.has_value();
+  if (!again) giving_up_ = std::move(error);
   if (looking() || stage_ == Stage::kLeave || open_.empty()) return std::unexpected(*giving_up_);
-  return ids(0ms);
+  return again ? retry(giving_up_->message) : ids(0ms);
 }
 
 void LiveCopy::skip(Slot slot, std::string reason) {

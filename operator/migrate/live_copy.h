@@ -24,8 +24,10 @@ namespace rebalance {
 // WATCH looks for each key in the connection's own list. Measured on 6.2: 2,000 keys cost 40 ms in all, 5,000
 // cost 286.
 inline constexpr std::int64_t kMostKeysOfLiveSlot = 2000;
-// Of a group: what tracking and our own list hold (plan/headroom.h has room for it).
+// Of a group: what tracking and our own list hold, and the bytes of that (plan/headroom.h has room for one
+// group).
 inline constexpr std::int64_t kMostKeysOfLiveGroup = 4'000;
+inline constexpr Bytes kHeldForLiveGroup = kMiB;
 
 struct LiveJob {
   PairNode source, target;

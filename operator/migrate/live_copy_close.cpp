@@ -9,19 +9,27 @@ namespace rebalance::live_copy {
 
 // What the source gave becomes the target's; what stays is cleaned; the others are told.
 
-// After a look some may be the target's already.
+// After a look some may be the target's already. Above maxmemory a server queues nothing for a transaction,
+// and takes slots all the same.
 Step LiveCopy::own_target() {
   SlotSet missing = handed_;
   missing.remove(target_.slots);
   if (missing.empty()) return tell_source();
   Ask next{Side::kTarget, take_slots(missing, job_.target.id)};
+  if (one_by_one_) {
+    next.commands = setslot_each(missing, "NODE", job_.target.id);
+    next.commands.insert(next.commands.begin(), when_no_failover());
+  }
   next.writes = next.ownership = true;
   return ask(Stage::kOwnTarget, std::move(next));
 }
 
 Step LiveCopy::owned_by_target(const Replies& replies) {
   const auto what = "SETSLOT NODE on " + job_.target.name;
-  if (const auto* wrong = first_error(replies)) return troubled(what, wrong->text);
+  if (const auto* wrong = first_error(replies)) {
+    const bool full = classify(wrong->text) == Failure::kOutOfMemory;
+    return full && !std::exchange(one_by_one_, true) ? own_target() : troubled(what, wrong->text);
+  }
   if (const auto* wrong = first_error(replies.back().items)) return troubled(what, wrong->text);
   return tell_source();
 }

@@ -126,6 +126,7 @@ Step LiveCopy::copied(const Answer& answer) {
 Step LiveCopy::changes() {
   Ask next{Side::kSource, {{"PING"}}};
   next.channel = Channel::kMessages;
+  next.hands_over = true;  // what changes while another group does so is told now, and copied once more
   return ask(Stage::kChanges, std::move(next));
 }
 

@@ -165,6 +165,7 @@ class LiveCopy final : public GroupEngine {
   int tries_ = 0, retries_ = 0, rounds_ = 0, waits_ = 0, reads_ = 0;
   int done_at_last_try_ = 0;
   bool stopping_ = false, pausing_ = false, ended_ = false, may_pause_ = true, looked_ = false;
+  bool one_by_one_ = false;  // the target takes slots without a transaction
   std::int64_t keys_ = 0;
   Bytes bytes_ = 0;  // of what was handed over
   std::chrono::microseconds tracked_for_{0};

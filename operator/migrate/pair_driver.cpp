@@ -24,11 +24,13 @@ constexpr Millis kEpochsKnownWithin = 5s;
 }  // namespace
 
 PairDriver::PairDriver(const Member& source, const Member& target, const std::vector<Member>& others,
-                       const RunnerOptions& options, const Hooks& hooks, std::stop_token stop)
+                       const RunnerOptions& options, const Hooks& hooks, std::stop_token stop,
+                       GroupTurn* group_turn)
     : hooks_(hooks),
       stop_(std::move(stop)),
       source_(source, options.attempts),
-      target_(target, options.attempts) {
+      target_(target, options.attempts),
+      group_turn_(group_turn) {
   for (const auto& other : others) {
     if (other.role == Role::kPrimary) others_.emplace_back(other, 1);
   }
@@ -87,7 +89,7 @@ Result<std::map<Slot, Bytes>> PairDriver::big_keys_of_long_slots(const SlotSet& 
 // slots change hands: what clients change then is another try.
 Millis PairDriver::rest_after(const Ask& ask, const Event& event) const {
   constexpr Millis kLongest{1000};
-  const int percent = hooks_.speed == nullptr ? 100 : std::max(1, hooks_.speed->load());
+  const int percent = this->percent();
   const auto watches = [](const auto& part) { return part.channel == Channel::kWatch; };
   const auto* answer = std::get_if<Answer>(&event);
   if (answer == nullptr || ask.ownership || watches(ask) || std::ranges::any_of(ask.beside, watches))
@@ -103,6 +105,7 @@ Status PairDriver::drive(GroupEngine& engine, const std::function<void(const Pro
   target_.close_channels();
   Result<std::optional<Ask>> next = engine.start();
   while (next && *next) {
+    wait_for_group_turn(**next, told_to_stop ? std::stop_token() : stop_);
     if (stop_.stop_requested() && !std::exchange(told_to_stop, true)) {
       next = engine.step(StopAsked{});
       continue;
@@ -123,6 +126,13 @@ Status PairDriver::drive(GroupEngine& engine, const std::function<void(const Pro
   }
   if (refused_) return std::unexpected(*refused_);
   return next ? Status{} : std::unexpected(next.error());
+}
+
+// From the turn on the group has it to its end. Below full speed none copies beside the one that has it:
+// what they rest for would be the other's to use.
+void PairDriver::wait_for_group_turn(const Ask& ask, const std::stop_token& stop) {
+  const bool needed = ask.hands_over || ask.ownership || !ask.begins.empty() || percent() < 100;
+  if (group_turn_ != nullptr && !handing_over_ && needed) handing_over_ = group_turn_->take(stop);
 }
 
 Result<Event> PairDriver::perform(const Ask& ask) {

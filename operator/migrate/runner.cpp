@@ -1,9 +1,16 @@
 #include "migrate/runner.h"
 
 #include <algorithm>
+#include <functional>
+#include <iterator>
+#include <mutex>
+#include <span>
+#include <thread>
 
+#include "base/log.h"
 #include "base/wait.h"
 #include "migrate/atomic.h"
+#include "migrate/groups.h"
 #include "migrate/key_by_key.h"
 #include "migrate/live_copy.h"
 #include "migrate/pair_driver.h"
@@ -19,57 +26,60 @@ using namespace std::chrono_literals;
 // and 2 ms of the source for 500.
 constexpr int kPortion = 500, kGentlePortion = 250;
 
-// Slots that are opened and closed together, and what the journal says of them.
-struct Group {
-  Engine engine;
-  SlotSet slots;
-  bool adopted = false;  // of an earlier intent, which stays in the log until they are closed
-  bool proven = false;
-  bool staged = false;  // by live copy, which may have been interrupted
+// Moves one group after the other, over connections of its own and on one thread.
+struct Lane {
+  Lane(const BatchJob& job, const Hooks& hooks, std::stop_token stop, GroupTurn& turn)
+      : pair(job.source, job.target, job.others, job.options, hooks, std::move(stop), &turn),
+        pace(job.options.gentle ? Pace::kGentleCopyAim : Pace::kCopyAim) {}
+
+  PairDriver pair;
+  Pace pace;
+  Progress progress;  // of the group that runs
 };
 
 class BatchRun {
  public:
   BatchRun(const BatchJob& job, const Hooks& hooks, std::stop_token stop)
-      : job_(job),
-        hooks_(hooks),
-        stop_(std::move(stop)),
-        pair_(job.source, job.target, job.others, job.options, hooks, stop_),
-        pace_(job.options.gentle ? Pace::kGentleCopyAim : Pace::kCopyAim) {}
+      : job_(job), hooks_(hooks), stop_(std::move(stop)), lane_(job, hooks, ending_.get_token(), turn_) {}
 
   BatchResult run();
 
  private:
   Status move_all();
   Status move_groups(const std::vector<Group>& groups);
+  bool may_overlap(std::span<const Group> groups) const;
+  Status overlap(std::span<const Group> groups);
+  Status move_in(Lane& lane, std::span<const Group>& groups);
+  const Group* take(std::span<const Group>& groups);
   Status find_big_keys(const SlotSet& slots);
-  std::vector<Group> groups() const;
-  std::vector<Group> pieces(Engine engine, const SlotSet& slots) const;
-  int most_slots(Engine engine) const;
-  Status clear_staged(const Group& group);
-  Result<std::unique_ptr<GroupEngine>> engine_for(const Group& group);
-  Status move_group(const Group& group);
-  Status close_group(const Group& group, const GroupEngine& engine);
+  Status clear_staged(Lane& lane, const Group& group);
+  Result<std::unique_ptr<GroupEngine>> engine_for(Lane& lane, const Group& group);
+  Status move_group(Lane& lane, const Group& group);
+  Status close_group(Lane& lane, const Group& group, const GroupEngine& engine);
+  void count(const GroupEngine& engine);
+  Progress running() const;
   void throttle();
-  void report(const Progress& group);
+  void report(Lane& lane, const Progress& progress);
   Status close_intents(const SlotSet& slots);
   Status agree();
 
   const BatchJob& job_;
   const Hooks& hooks_;
   std::stop_token stop_;
-  PairDriver pair_;
-  Pace pace_;
+  std::stop_source ending_;  // both lanes: on request, or with an error of one
+  std::stop_callback<std::function<void()>> asked_{stop_, [this] { ending_.request_stop(); }};
   std::map<Slot, Bytes> biggest_;  // of long slots: GroupJob
-  BatchResult result_;
-  SlotSet unfit_;   // that live copy leaves to key by key
-  Progress group_;  // of the group that runs
   Instant started_ = BootClock::now();
+  GroupTurn turn_;
+  Lane lane_;
+  std::optional<Lane> beside_;  // that copies while the other hands over, in turns
+  std::mutex mutex_;            // of all below, of `progress` of the lanes, and of which groups are left
+  BatchResult result_;
+  SlotSet unfit_;  // that live copy leaves to key by key
 };
 
 BatchResult BatchRun::run() {
   auto moved = move_all();
-  pair_.release();
   if (moved && stop_.stop_requested() &&
       result_.done.size() + static_cast<int>(result_.skipped.size()) < job_.batch.slots.size()) {
     moved = error(ErrorCode::kStopped, "stopped on request");
@@ -82,120 +92,138 @@ BatchResult BatchRun::run() {
 }
 
 Status BatchRun::move_all() {
-  TRY_OK(pair_.connect());
+  TRY_OK(lane_.pair.connect());
   if (job_.engine == Engine::kKeyByKey) TRY_OK(find_big_keys(job_.batch.slots));
-  TRY_OK(move_groups(groups()));
+  TRY_OK(move_groups(groups_of(job_, lane_.pair.source().run_id)));
   if (unfit_.empty() || stop_.stop_requested()) return {};
   result_.left_to_key_by_key = true;
   TRY_OK(find_big_keys(unfit_));
-  return move_groups(pieces(Engine::kKeyByKey, unfit_));
+  return move_groups(pieces_of(job_, Engine::kKeyByKey, unfit_));
 }
 
+// What an earlier run left comes first, and alone.
 Status BatchRun::move_groups(const std::vector<Group>& groups) {
-  for (const auto& group : groups) {
-    if (stop_.stop_requested()) return {};
-    TRY_OK(move_group(group));
+  std::span<const Group> fresh(groups);
+  auto earlier = fresh.first(static_cast<std::size_t>(std::ranges::count_if(groups, &Group::adopted)));
+  fresh = fresh.subspan(earlier.size());
+  TRY_OK(move_in(lane_, earlier));
+  return may_overlap(fresh) ? overlap(fresh) : move_in(lane_, fresh);
+}
+
+// The memory gate has judged this batch with one key as large as may travel, in twice its size at the source
+// and at the target. In it must fit what two groups hold: each the largest key that goes whole.
+bool BatchRun::may_overlap(std::span<const Group> groups) const {
+  if (groups.size() < 2 || groups.front().engine != Engine::kLiveCopy) return false;
+  const Bytes whole = std::max(Pace::kMaxChunk, lane_.pace.bytes_within(job_.options.latency));
+  return job_.options.key_room >= 2 * whole + kHeldForLiveGroup;
+}
+
+// Where the second lane cannot connect the first does it all.
+Status BatchRun::overlap(std::span<const Group> groups) {
+  beside_.emplace(job_, hooks_, ending_.get_token(), turn_);
+  Status first, second;
+  {
+    const std::jthread thread([&, fields = LogFields::of_this_thread()] {
+      const LogFields same(fields);
+      if (beside_->pair.connect()) second = move_in(*beside_, groups);
+    });
+    first = move_in(lane_, groups);
+  }
+  return first ? second : first;
+}
+
+// With an error of one lane the other ends as on request: nothing more is handed over.
+Status BatchRun::move_in(Lane& lane, std::span<const Group>& groups) {
+  while (const Group* group = take(groups)) {
+    auto moved = move_group(lane, *group);
+    if (moved) continue;
+    ending_.request_stop();
+    return moved;
   }
   return {};
+}
+
+const Group* BatchRun::take(std::span<const Group>& groups) {
+  const std::scoped_lock lock(mutex_);
+  if (groups.empty() || ending_.stop_requested()) return nullptr;
+  const Group* next = &groups.front();
+  groups = groups.subspan(1);
+  return next;
 }
 
 // Half of what key by key refuses: the pair may turn out slower than it looks now.
 Status BatchRun::find_big_keys(const SlotSet& slots) {
-  const auto threshold = std::min(pace_.bytes_within(job_.options.node_timeout / 4), job_.options.key_room);
-  TRY(biggest, pair_.big_keys_of_long_slots(slots, threshold));
+  const auto threshold =
+      std::min(lane_.pace.bytes_within(job_.options.node_timeout / 4), job_.options.key_room);
+  TRY(biggest, lane_.pair.big_keys_of_long_slots(slots, threshold));
   biggest_ = std::move(biggest);
   return {};
 }
 
-// What an earlier run left open first; the rest in pieces of bounded slots and bytes.
-std::vector<Group> BatchRun::groups() const {
-  std::vector<Group> groups;
-  SlotSet fresh = job_.batch.slots;
-  for (const auto& intent : job_.earlier) {
-    if (intent.source != job_.source.id || intent.target != job_.target.id) continue;
-    const auto adopted = intersection(fresh, intent.slots);
-    if (adopted.empty()) continue;
-    const bool proven = !intent.source_run_id.empty() && intent.source_run_id == pair_.source().run_id;
-    groups.push_back({job_.engine, adopted, true, proven, intent.engine == Engine::kLiveCopy});
-    fresh.remove(adopted);
-  }
-  std::ranges::move(pieces(job_.engine, fresh), std::back_inserter(groups));
-  return groups;
-}
-
-std::vector<Group> BatchRun::pieces(Engine engine, const SlotSet& slots) const {
-  std::vector<Group> pieces;
-  const int most = most_slots(engine);
-  SlotSet next;
-  for_each_slot(slots, [&](Slot slot) {
-    next.add(slot);
-    if (next.size() == most) pieces.push_back({engine, std::exchange(next, {})});
-  });
-  if (!next.empty()) pieces.push_back({engine, next});
-  return pieces;
-}
-
-// Of one group. An atomic one is the whole batch, which the memory gate has sized.
-int BatchRun::most_slots(Engine engine) const {
-  const int slots = std::max(1, job_.batch.slots.size());
-  const auto keys = std::max<std::int64_t>(1, job_.batch.keys / slots);
-  if (engine == Engine::kAtomicRedis) return slots;
-  if (engine == Engine::kAtomicValkey)
-    return static_cast<int>(std::clamp<std::int64_t>(kMostKeysOfAtomicValkey / keys, 1, slots));
-  const Bytes mean = std::max<Bytes>(1, job_.batch.bytes / slots);
-  const bool live = engine == Engine::kLiveCopy;
-  const int slots_at_once = live ? job_.options.live_group_slots : job_.options.group_slots;
-  const auto most =
-      static_cast<int>(std::clamp<Bytes>(job_.options.group_bytes / mean, 1, std::max(1, slots_at_once)));
-  return live ? static_cast<int>(std::clamp<std::int64_t>(kMostKeysOfLiveGroup / keys, 1, most)) : most;
-}
-
-Status BatchRun::move_group(const Group& group) {
+Status BatchRun::move_group(Lane& lane, const Group& group) {
+  auto& pair = lane.pair;
   TRY_OK(hooks_.gate.may_write());
-  const MoveIntent intent{group.engine,          job_.source.id,        job_.target.id,
-                          pair_.source().run_id, pair_.target().run_id, group.slots};
-  if (!group.adopted) TRY_OK(pair_.recorded([&] { return hooks_.intents.open(intent); }));
-  if (group.staged) TRY_OK(clear_staged(group));
-  TRY(engine, engine_for(group));
-  auto driven = pair_.drive(*engine, [this](const Progress& progress) {
-    report(progress);
+  const MoveIntent intent{group.engine,         job_.source.id,       job_.target.id,
+                          pair.source().run_id, pair.target().run_id, group.slots};
+  if (!group.adopted) TRY_OK(pair.recorded([&] { return hooks_.intents.open(intent); }));
+  if (group.staged) TRY_OK(clear_staged(lane, group));
+  TRY(engine, engine_for(lane, group));
+  auto driven = pair.drive(*engine, [&](const Progress& progress) {
+    report(lane, progress);
     throttle();
   });
-  result_.first_write = pair_.first_write();
-  auto closed = close_group(group, *engine);
+  if (!driven) ending_.request_stop();  // before the other lane has the turn
+  pair.release();
+  auto closed = close_group(lane, group, *engine);
   return driven ? closed : driven;
 }
 
 // A key that the source has deleted since must not come back with its copy.
-Status BatchRun::clear_staged(const Group& group) {
+Status BatchRun::clear_staged(Lane& lane, const Group& group) {
   const auto copies = group.proven ? Copies::kOfKeysThere : Copies::kEqual;
   const auto unstage =
-      make_unstage({pair_.source(), pair_.target(), group.slots, copies, job_.options.attempts});
-  return pair_.drive(*unstage, [](const Progress&) {});
+      make_unstage({lane.pair.source(), lane.pair.target(), group.slots, copies, job_.options.attempts});
+  return lane.pair.drive(*unstage, [](const Progress&) {});
 }
 
-Result<std::unique_ptr<GroupEngine>> BatchRun::engine_for(const Group& group) {
+Result<std::unique_ptr<GroupEngine>> BatchRun::engine_for(Lane& lane, const Group& group) {
+  const auto source = lane.pair.source(), target = lane.pair.target();
   if (group.engine == Engine::kLiveCopy) {
     const auto& with = job_.options;
     return make_live_copy(
-        {pair_.source(), pair_.target(), group.slots, group.adopted, with.latency, with.write_pause,
-         with.source_replicas, with.target_replicas, with.attempts, with.gentle ? kGentlePortion : kPortion},
-        pace_);
+        {source, target, group.slots, group.adopted, with.latency, with.write_pause, with.source_replicas,
+         with.target_replicas, with.attempts, with.gentle ? kGentlePortion : kPortion},
+        lane.pace);
   }
   if (is_atomic(group.engine)) {
     const Bytes mean = job_.batch.bytes / std::max(1, job_.batch.slots.size());
-    return make_atomic({group.engine, pair_.source(), pair_.target(), group.slots, mean * group.slots.size(),
-                        group.adopted, job_.options.attempts});
+    return make_atomic({group.engine, source, target, group.slots, mean * group.slots.size(), group.adopted,
+                        job_.options.attempts});
   }
-  TRY(to, pair_.address());
+  TRY(to, lane.pair.address());
   const auto adopted = group.adopted ? group.slots : SlotSet();
   const auto proven = group.proven ? group.slots : SlotSet();
-  return make_key_by_key({pair_.source(), pair_.target(), std::move(to), group.slots, adopted, proven,
+  return make_key_by_key({source, target, std::move(to), group.slots, adopted, proven,
                           job_.options.node_timeout, job_.options.attempts, biggest_, job_.options.key_room},
-                         pace_);
+                         lane.pace);
 }
 
-Status BatchRun::close_group(const Group& group, const GroupEngine& engine) {
+Status BatchRun::close_group(Lane& lane, const Group& group, const GroupEngine& engine) {
+  {
+    const std::scoped_lock lock(mutex_);
+    count(engine);
+    const auto& wrote = lane.pair.first_write();
+    if (wrote) result_.first_write = std::min(*wrote, result_.first_write.value_or(*wrote));
+    lane.progress = {};
+  }
+  throttle();
+  SlotSet untouched = group.slots;
+  untouched.remove(engine.left_open());
+  untouched.remove(engine.done());
+  return close_intents(untouched);
+}
+
+void BatchRun::count(const GroupEngine& engine) {
   const auto progress = engine.progress();
   result_.done.add(engine.done());
   result_.left_open.add(engine.left_open());
@@ -204,31 +232,39 @@ Status BatchRun::close_group(const Group& group, const GroupEngine& engine) {
   result_.keys += progress.keys_done;
   result_.bytes += progress.bytes_done;
   result_.retries += progress.retries;
-  group_ = {};
-  throttle();
-  SlotSet untouched = group.slots;
-  untouched.remove(engine.left_open());
-  untouched.remove(engine.done());
-  return close_intents(untouched);
 }
 
 Status BatchRun::close_intents(const SlotSet& slots) {
-  return pair_.recorded([&] { return hooks_.intents.close(job_.source.id, job_.target.id, slots); });
+  return lane_.pair.recorded([&] { return hooks_.intents.close(job_.source.id, job_.target.id, slots); });
+}
+
+// Of both lanes.
+Progress BatchRun::running() const {
+  auto sum = lane_.progress;
+  if (!beside_) return sum;
+  sum.slots_done += beside_->progress.slots_done;
+  sum.keys_done += beside_->progress.keys_done;
+  sum.bytes_done += beside_->progress.bytes_done;
+  return sum;
 }
 
 void BatchRun::throttle() {
   if (!job_.options.max_bytes_per_second) return;
-  const auto bytes = static_cast<double>(result_.bytes + group_.bytes_done);
+  std::unique_lock lock(mutex_);
+  const auto bytes = static_cast<double>(result_.bytes + running().bytes_done);
+  lock.unlock();
   const double due = bytes / static_cast<double>(std::max<Bytes>(1, *job_.options.max_bytes_per_second));
   const double ahead = due - seconds_between(started_, BootClock::now());
-  if (ahead > 0) wait_for(stop_, Millis(static_cast<std::int64_t>(ahead * 1000)));
+  if (ahead > 0) wait_for(ending_.get_token(), Millis(static_cast<std::int64_t>(ahead * 1000)));
 }
 
-void BatchRun::report(const Progress& group) {
-  group_ = group;
+void BatchRun::report(Lane& lane, const Progress& progress) {
+  const std::scoped_lock lock(mutex_);
+  lane.progress = progress;
+  const auto now = running();
   hooks_.progress.progress({job_.source.id, job_.target.id, job_.batch.index,
-                            result_.done.size() + group.slots_done, job_.batch.slots.size(),
-                            result_.keys + group.keys_done, result_.bytes + group.bytes_done});
+                            result_.done.size() + now.slots_done, job_.batch.slots.size(),
+                            result_.keys + now.keys_done, result_.bytes + now.bytes_done});
 }
 
 // What was given to the target stays in the journal until all nodes agree: if a replica takes the target's

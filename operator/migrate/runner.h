@@ -1,7 +1,8 @@
 // Runs one batch on real servers: the one place of migrate/ with connections, clocks and waiting.
 //
 // Blocking; one call a pair of nodes, several pairs in parallel on threads of the caller. The calls share
-// nothing but what Hooks names, all of which must be thread-safe.
+// nothing but what Hooks names, all of which must be thread-safe: a call has a thread of its own, too, by
+// which live copy copies a group while the one before is handed over (docs/live-copy.md).
 #pragma once
 
 #include <atomic>
@@ -43,7 +44,7 @@ struct PairProgress {
   Bytes bytes_done = 0;
 };
 
-// Called after every round trip, from the pair's own thread: cheap, no blocking.
+// Called after every round trip, by one thread of the pair at a time: cheap, no blocking.
 class ProgressSink {
  public:
   virtual ~ProgressSink() = default;

@@ -76,6 +76,7 @@ Bytes target_transient(Bytes payload, bool has_replicas, bool aof);
 // What live copy adds at the source: its memory of which keys of a group were read (tracking), and the lists
 // of WATCH. A group has at most 4,000 keys, and an entry of the tracking table is some 150 bytes beside the
 // name. The copies on the target are the batch's own bytes, there while the source still has its own.
+// A second group beside it needs as much again, which must fit in the batch's room for a key (runner.cpp).
 inline constexpr Bytes kLiveTracking = kMiB;
 
 // The same of an atomic migration of `bytes`. The source forks for as long as the snapshot takes, so what it

@@ -4,6 +4,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <atomic>
+
 #include "migrate/repair.h"
 #include "rig/digest.h"
 #include "rig/fill.h"
@@ -216,9 +219,14 @@ TEST_P(LiveCopy, AFloodMarkInTheMiddleForbidsMoreButNotToClean) {
   rig::TestCluster cluster(GetParam(), {.primaries = 2});
   rig::fill(cluster.seed(), {.keys = 8000});
   hooks.gate.ask_to_clear = [] { return Status{}; };
-  at_round(20, [&] {
-    hooks.gate.ask = [] { return Status(error(ErrorCode::kConflict, "redis-1 is above its flood mark")); };
-  });
+  std::atomic<bool> flooded = false;
+  hooks.gate.ask = [&] {
+    return flooded ? Status(error(ErrorCode::kConflict, "redis-1 is above its flood mark")) : Status{};
+  };
+  hooks.progress.act = [&](const PairProgress&) {  // over copies; what was handed over is not for it to end
+    const bool begun = std::ranges::any_of(hooks.intents.intents(), &MoveIntent::begun);
+    if (!begun && keys_on(cluster, 1, range(0, 99)) > 0) flooded = true;
+  };
   auto batch = live_job(cluster, 0, 1, range(0, 99));
   batch.options.live_group_slots = 32;
   const auto ended = run(batch);

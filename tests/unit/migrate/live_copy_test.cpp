@@ -407,6 +407,26 @@ TEST_F(LiveCopy, ATargetWithoutRoomEndsItWithTheServersWordsAndIsCleaned) {
   expect_untouched();
 }
 
+TEST_F(LiveCopy, ATargetThatIsFullAfterTheHandOverTakesTheSlotsAllTheSame) {
+  pair.target_queues_nothing = "OOM command not allowed when used memory > 'maxmemory'.";
+  const auto done = drive(*engine(job()));
+  EXPECT_TRUE(done) << done.error().message;
+  EXPECT_TRUE(all_moved());
+  EXPECT_TRUE(pair.closed());
+  EXPECT_EQ(pair.seen_by_clients(), before);
+}
+
+TEST_F(LiveCopy, ATargetThatRefusesItsSlotsEndsItAndTheJournalKnowsThem) {
+  pair.target_queues_nothing = "NOPERM this user has no permissions to run the 'cluster|setslot' command";
+  const auto live = engine(job());
+  const auto done = drive(*live);
+  ASSERT_FALSE(done);
+  EXPECT_EQ(done.error().code, ErrorCode::kRefused);
+  EXPECT_THAT(done.error().message, HasSubstr("NOPERM"));
+  EXPECT_EQ(live->left_open(), slots);
+  EXPECT_EQ(pair.seen_by_clients(), before);
+}
+
 TEST_F(LiveCopy, ASourceThatRefusesTheHandOverIsLeftAsItWas) {
   pair.refused_unlink = "NOPERM this user has no permissions to run the 'unlink' command";
   const auto done = drive(*engine(job()));

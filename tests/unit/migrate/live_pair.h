@@ -46,6 +46,7 @@ class LivePair {
   std::string refused_restore, refused_unlink;  // the server's words
   int acknowledging_replicas = 0, pauses = 0, kills = 0;
   bool refuses_unpause = false;
+  std::string target_queues_nothing;  // for a transaction: the server's words, as above maxmemory
   bool mail_late = false;  // what is lost after sending runs later, unless its connection is killed first
 
   // ---- clients, who go where they are sent ----
@@ -153,6 +154,11 @@ class LivePair {
     if (side == Side::kSource && moved_ && (name == "EXEC" || name == "WATCH" || name == "DUMP")) {
       queue.reset();
       return Reply::error("MOVED 1 127.0.0.1:7009");
+    }
+    if (queue && side == Side::kTarget && !target_queues_nothing.empty()) {
+      if (name != "EXEC") return Reply::error(target_queues_nothing);
+      queue.reset();
+      return Reply::error("EXECABORT Transaction discarded because of previous errors.");
     }
     if (queue && name != "EXEC") {
       queue->push_back(command);
