@@ -165,7 +165,8 @@ TEST_P(LiveGroups, LoseNothingThatIsWrittenAndConnectionsThatEndCostNothing) {
   rig::Writer writer(cluster.seed(), {.operations_per_second = 500});
   int rounds = 0;
   hooks.progress.act = [&](const PairProgress&) {
-    if (++rounds % 37 != 0 || rounds > 1500) return;
+    ++rounds;
+    if (rounds % 37 != 0 || rounds > 1500) return;
     auto client = cluster.node(rounds % 2).connect();
     client.command({"CLIENT", "KILL", "TYPE", rounds % 3 == 0 ? "pubsub" : "normal", "SKIPME", "yes"});
   };
