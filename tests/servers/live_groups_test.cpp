@@ -27,13 +27,13 @@ class LiveGroups : public testing::TestWithParam<rig::ServerVersion> {
     batch.options.live_group_slots = kGroupSlots;
     return batch;
   }
-  std::int64_t copies_of(const SlotSet& slots) const {
-    std::int64_t keys = 0;
+  bool any_copy_of(const SlotSet& slots) const {
+    bool any = false;
     auto target = cluster.node(1).connect();
     for_each_slot(slots, [&](Slot slot) {
-      keys += target.must({"CLUSTER", "COUNTKEYSINSLOT", std::to_string(slot)}).integer;
+      any = any || target.must({"CLUSTER", "COUNTKEYSINSLOT", std::to_string(slot)}).integer > 0;
     });
-    return keys;
+    return any;
   }
   // Slots of groups whose hand-over has begun, and of those where it has not.
   SlotSet slots_of(bool begun) const {
@@ -46,7 +46,7 @@ class LiveGroups : public testing::TestWithParam<rig::ServerVersion> {
   // What the journal says of the slots of groups stays until all nodes agree: those that moved are taken off.
   bool hands_over(const PairProgress& now) const { return slots_of(true).size() > now.slots_done; }
   bool copies_beside(const PairProgress& now) const {
-    return hands_over(now) && copies_of(slots_of(false)) > 0;
+    return hands_over(now) && any_copy_of(slots_of(false));
   }
   void expect_all_is_there(const rig::ClusterDigest& before) {
     EXPECT_TRUE(cluster.check().clean) << cluster.check().text;
@@ -116,7 +116,7 @@ TEST_P(LiveGroups, AStopLeavesTheCopiesOfNeither) {
   auto rest = range(0, kSlots - 1);
   rest.remove(result.done);
   EXPECT_FALSE(rest.empty());
-  EXPECT_EQ(copies_of(rest), 0);
+  EXPECT_FALSE(any_copy_of(rest));
   expect_all_is_there(before);
 }
 
@@ -130,7 +130,7 @@ TEST_P(LiveGroups, ARepairKnowsBoth) {
   };
   const auto ended = run_batch(batch(), hooks.hooks(), {});
   ASSERT_TRUE(ended.error);
-  EXPECT_GT(copies_of(slots_of(false)), 0);
+  EXPECT_TRUE(any_copy_of(slots_of(false)));
   EXPECT_FALSE(slots_of(true).empty());
   lost = false;
   RepairJob repair;
@@ -165,7 +165,8 @@ TEST_P(LiveGroups, LoseNothingThatIsWrittenAndConnectionsThatEndCostNothing) {
   rig::Writer writer(cluster.seed(), {.operations_per_second = 500});
   int rounds = 0;
   hooks.progress.act = [&](const PairProgress&) {
-    if (++rounds % 37 != 0 || rounds > 1500) return;
+    ++rounds;
+    if (rounds % 37 != 0 || rounds > 1500) return;
     auto client = cluster.node(rounds % 2).connect();
     client.command({"CLIENT", "KILL", "TYPE", rounds % 3 == 0 ? "pubsub" : "normal", "SKIPME", "yes"});
   };
