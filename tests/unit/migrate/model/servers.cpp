@@ -12,9 +12,9 @@ namespace {
 Reply ok() { return Reply::status("OK"); }
 
 bool has_key(const std::string& name) {
-  static const std::set<std::string> names{"DUMP",   "EXISTS",    "PEXPIRETIME", "PTTL",
-                                           "MEMORY", "TYPE",      "SSCAN",       "SCARD",
-                                           "SADD",   "PEXPIREAT", "UNLINK",      "RESTORE-ASKING"};
+  static const std::set<std::string> names{"DUMP",   "EXISTS", "PEXPIRETIME",   "PTTL", "MEMORY",
+                                           "TYPE",   "SSCAN",  "SCARD",         "SADD", "PEXPIREAT",
+                                           "UNLINK", "DEL",    "RESTORE-ASKING"};
   return names.contains(name);
 }
 
@@ -255,7 +255,7 @@ Reply Servers::on_key(Server& server, Connection& by, const Command& command) {
   const auto held = server.keys.find(key);
   if (name != "MEMORY" && held != server.keys.end() && expired(held->second)) put(server, key, std::nullopt);
   const auto* value = find(server, key);
-  if (name == "UNLINK") {
+  if (name == "UNLINK" || name == "DEL") {
     const auto answer = Reply::number(value == nullptr ? 0 : 1);
     put(server, key, std::nullopt);
     return answer;
