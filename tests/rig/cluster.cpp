@@ -124,8 +124,18 @@ int TestCluster::asked() const {
   return static_cast<int>(found - nodes_.begin());
 }
 
+// A server that has become a replica a moment ago says nothing while it reads its primary's data.
 std::vector<NodeView> TestCluster::view_of(int index) const {
-  return parse_nodes(command(index, {"CLUSTER", "NODES"}).text);
+  std::string text;
+  const auto told = [&] {
+    Client client = node(index).connect();
+    const auto reply = client.command({"CLUSTER", "NODES"});
+    if (reply.is_error() && !reply.text.starts_with("LOADING")) throw std::runtime_error(reply.text);
+    text = reply.text;
+    return !reply.is_error();
+  };
+  if (!wait_until(told, Milliseconds(10'000))) throw std::runtime_error("still " + text);
+  return parse_nodes(text);
 }
 
 std::array<int, kSlots> TestCluster::owners() const {
