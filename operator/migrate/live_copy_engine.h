@@ -97,7 +97,7 @@ class LiveCopy final : public GroupEngine {
   Step subscribed(const Replies& replies);
   Step tracked(const Answer& answer);
   Step copy();
-  Step ask_copies(Stage stage, Ask ask);
+  Step ask_copies(Stage stage, Ask next);
   Step copied(const Answer& answer);
   Step changes();
   Step changed(const Answer& answer);
