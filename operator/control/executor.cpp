@@ -7,13 +7,13 @@
 #include <iterator>
 
 #include "base/log.h"
+#include "control/resident_estimate.h"
 #include "redis/observe.h"
 
 namespace rebalance {
 namespace {
 
-// The servers sample their RSS each 100 ms.
-constexpr Millis kSampled{110}, kBetweenReadings{22};
+constexpr Millis kBetweenReadings{22};
 constexpr int kMostReadings = 100;
 constexpr double kSteady = 0.01;
 

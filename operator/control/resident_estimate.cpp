@@ -3,11 +3,6 @@
 #include <algorithm>
 
 namespace rebalance {
-namespace {
-
-constexpr Millis kSampled{110};  // serverCron reads RSS each 100 ms
-
-}  // namespace
 
 Millis ResidentEstimate::left(const Taking& taking, Instant now) {
   if (!taking.ended) return Millis(0);

@@ -10,6 +10,9 @@
 
 namespace rebalance {
 
+// serverCron reads RSS each 100 ms: after so long a reading has what was there before.
+inline constexpr Millis kSampled{110};
+
 class ResidentEstimate {
  public:
   // A batch into this node begins, whose memory reads so, corrected.

@@ -337,7 +337,7 @@ Status RepairRun::cancel_task(NodeLink& link, Engine engine, const AtomicTask& t
   TRY_OK(hooks_.gate.may_write());
   log_info(fmt::format("ending the atomic migration of slots {} that was under way", task.slots.text()));
   const std::vector<Command> cancel{cancel_atomic(engine, task.id)};
-  if (auto sent = link.send(cancel, 5s); !sent) return std::unexpected(std::move(sent).error());
+  TRY_OK(link.send(cancel, 5s));
   return {};
 }
 

@@ -12,8 +12,6 @@ namespace {
 
 // Latencies below this share of what is allowed differ from moment to moment.
 constexpr double kNoiseOfLatency = 0.5;
-// Times what they were: how often keys are evicted and connections rejected wavers with the clients.
-constexpr double kWaver = 2;
 
 double seconds(Millis span) { return std::chrono::duration<double>(span).count(); }
 
@@ -79,13 +77,12 @@ struct Counter {
 // Before the move it is the average of the server's life: a moment's look would miss what comes in bursts.
 std::optional<Regression> counted(const Compared& of, const Counter& counter) {
   const bool same_process = of.now.run_id == of.since.run_id;
-  const auto more = counter.now - (same_process ? counter.since : 0);
-  const auto life = static_cast<double>(std::max<std::int64_t>(1, of.before.uptime_seconds));
-  const double a_second = static_cast<double>(counter.before) / life;
-  if (more <= 0 || static_cast<double>(more) <= kWaver * a_second * of.span) return std::nullopt;
+  const auto grown = unusual(counter.now - (same_process ? counter.since : 0), counter.before,
+                             of.before.uptime_seconds, of.span);
+  if (!grown) return std::nullopt;
   return Regression{counter.reason,
                     fmt::format("{} {} {} in the last {:.0f} s, where it was {:.1f} in as long {}",
-                                of.now.pod, counter.what, more, of.span, a_second * of.span, of.then())};
+                                of.now.pod, counter.what, grown->more, of.span, grown->usual, of.then())};
 }
 
 std::optional<Regression> worse(const Compared& of) {
@@ -148,6 +145,15 @@ Figures figures_now(const Scene& scene) {
                                node.uptime_seconds};
   }
   return figures;
+}
+
+std::optional<Growth> unusual(std::int64_t more, std::int64_t first, std::int64_t life_seconds,
+                              double span_seconds) {
+  constexpr double kWaver = 2;
+  const auto life = static_cast<double>(std::max<std::int64_t>(1, life_seconds));
+  const double usual = static_cast<double>(first) / life * span_seconds;
+  if (more <= 0 || static_cast<double>(more) <= kWaver * usual) return std::nullopt;
+  return Growth{more, usual};
 }
 
 std::optional<Regression> what_clients_feel(const Step& step, const Figures& since) {

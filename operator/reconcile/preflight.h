@@ -13,8 +13,8 @@ namespace rebalance {
 
 // Replicas of every source and target as safety.replicas, minReplicas and maxReplicaLagBytes ask; pods that
 // are being deleted or replaced; targets that cannot read what the source's DUMP writes, or lack its
-// functions or modules; hot slots that move; sources that keep no idle time; and what preflight_replicas.h
-// and preflight_pairs.h list. Require makes a blocker of what Prefer makes a warning.
+// functions or modules; hot slots that move; sources that keep no idle time; and what preflight_pairs.h,
+// preflight_streams.h and preflight_shards.h list. Require makes a blocker of what Prefer makes a warning.
 std::vector<Finding> preflight(const Plan& plan, const World& world, const RebalanceSpec& spec);
 
 std::set<NodeId> touched(const Plan& plan);  // sources and targets

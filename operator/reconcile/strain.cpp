@@ -4,10 +4,11 @@
 
 #include <algorithm>
 
+#include "reconcile/baseline.h"
+
 namespace rebalance {
 namespace {
 
-constexpr double kWaver = 2;         // times what is usual
 constexpr int kNearMost = 90;        // percent of maxclients
 constexpr int kManyRedirected = 20;  // percent of all commands: who has an old map asks once
 constexpr Bytes kMuchBuffered = 16 * kMiB;
@@ -26,35 +27,33 @@ struct Count {
   std::int64_t first, since, now;
 };
 
-std::optional<std::string> unusual(const LoadSpan& span, const Count& count) {
-  const auto life = static_cast<double>(std::max<std::int64_t>(1, span.first.uptime_seconds));
-  const double usual = static_cast<double>(count.first) / life * span.seconds;
-  const auto more = count.now - count.since;
-  if (more <= 0 || static_cast<double>(more) <= kWaver * usual) return std::nullopt;
-  return fmt::format("{} {} {} in {:.0f} s", span.now.pod, count.what, more, span.seconds);
+std::optional<std::string> more_often(const LoadSpan& span, const Count& count) {
+  const auto grown = unusual(count.now - count.since, count.first, span.first.uptime_seconds, span.seconds);
+  if (!grown) return std::nullopt;
+  return fmt::format("{} {} {} in {:.0f} s", span.now.pod, count.what, grown->more, span.seconds);
 }
 
 std::optional<std::string> told_to_clients(const LoadSpan& span) {
   const auto& [first, since, now] = std::tie(span.first.load, span.since.load, span.now.load);
-  if (auto found = unusual(
+  if (auto found = more_often(
           span, {"told clients TRYAGAIN or CLUSTERDOWN:", first.unserved, since.unserved, now.unserved}))
     return found;
   const auto redirected = now.redirected - since.redirected;
   if (redirected * 100 <= (now.commands - since.commands) * kManyRedirected) return std::nullopt;
-  return unusual(
+  return more_often(
       span, {"sent clients elsewhere (MOVED, ASK):", first.redirected, since.redirected, now.redirected});
 }
 
 std::optional<std::string> counted(const LoadSpan& span, std::chrono::milliseconds allowed) {
   const auto& memory = span.now.memory;
-  if (auto found = unusual(
+  if (auto found = more_often(
           span, {"evicted keys:", span.first.evicted_keys, span.since.evicted_keys, memory.evicted_keys}))
     return found;
-  if (auto found = unusual(span, {"rejected connections:", span.first.rejected_connections,
-                                  span.since.rejected_connections, memory.rejected_connections}))
+  if (auto found = more_often(span, {"rejected connections:", span.first.rejected_connections,
+                                     span.since.rejected_connections, memory.rejected_connections}))
     return found;
   if (auto found = told_to_clients(span)) return found;
-  return unusual(
+  return more_often(
       span, {"ran commands for longer than safety.maxLatencyMillis:", longer_than(span.first.load, allowed),
              longer_than(span.since.load, allowed), longer_than(span.now.load, allowed)});
 }

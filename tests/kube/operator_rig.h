@@ -14,6 +14,18 @@ inline constexpr rig::Milliseconds kWork{120'000};
 // Slow enough for what takes half a minute to come in the middle of it.
 inline constexpr const char* kVerySlowly = "engine: KeyByKey\nbatch: {maxBytesPerSecond: 80Ki}\n";
 
+inline std::string hour_from_now(int later) {
+  const auto then = std::time(nullptr) + later * 3600;
+  std::tm utc{};
+  gmtime_r(&then, &utc);
+  return (utc.tm_hour < 10 ? "0" : "") + std::to_string(utc.tm_hour) + ":00";
+}
+// A line below spec: slots may move in some eleven hours.
+inline std::string window_later() {
+  return "windows: [{days: [Mon, Tue, Wed, Thu, Fri, Sat, Sun], start: \"" + hour_from_now(11) +
+         "\", end: \"" + hour_from_now(13) + "\"}]\n";
+}
+
 enum class Rights { kAll, kNone };  // of the operator's account, in the namespace of the test
 
 // A namespace with the pods of three primaries and an empty one.

@@ -21,17 +21,6 @@ void PrintTo(const Way& way, std::ostream* out) { *out << way.state; }
 constexpr const char* kTrickle = "engine: KeyByKey\nbatch: {maxBytesPerSecond: 8Ki}\n";
 constexpr const char* kNobodyApproves = "approval: {mode: Manual}\n";
 
-std::string window_elsewhere() {
-  const auto in_hours = [](int hours) {
-    const auto then = std::time(nullptr) + hours * 3600;
-    std::tm utc{};
-    gmtime_r(&then, &utc);
-    return (utc.tm_hour < 10 ? "0" : "") + std::to_string(utc.tm_hour) + ":00";
-  };
-  return "windows: [{days: [Mon, Tue, Wed, Thu, Fri, Sat, Sun], start: \"" + in_hours(11) + "\", end: \"" +
-         in_hours(13) + "\"}]\n";
-}
-
 class OperatorStates : public OperatorTest, public testing::WithParamInterface<Way> {
  public:
   OperatorStates() { rig::write_node(api_); }
@@ -95,7 +84,7 @@ INSTANTIATE_TEST_SUITE_P(
     All, OperatorStates,
     testing::Values(
         Way{.state = "AwaitingApproval", .spec = kNobodyApproves},
-        Way{.state = "Waiting", .spec = kAtOnce + window_elsewhere()},
+        Way{.state = "Waiting", .spec = kAtOnce + window_later()},
         Way{.state = "Paused",
             .spec = std::string(kAtOnce) + kTrickle,
             .arrive = [](OperatorStates& test) { test.await_slots(), test.ask("Paused"); },

@@ -83,18 +83,11 @@ TEST_F(Operator, TheFirstSlotsAreWatchedBeforeTheRestGoes) {
 
 // By day: the hours of the day that are furthest from now.
 TEST_F(Operator, OutsideItsWindowsItWaitsAndAnEditLetsItGo) {
-  const auto hour = [](int later) {
-    const auto then = std::time(nullptr) + later * 3600;
-    std::tm utc{};
-    gmtime_r(&then, &utc);
-    return (utc.tm_hour < 10 ? "0" : "") + std::to_string(utc.tm_hour) + ":00";
-  };
   const auto running = start();
-  apply("type: Balance", "windows: [{days: [Mon, Tue, Wed, Thu, Fri, Sat, Sun], start: \"" + hour(11) +
-                             "\", end: \"" + hour(13) + "\"}]\n");
+  apply("type: Balance", window_later());
   ASSERT_TRUE(reaches("Waiting", kSoon)) << told() << running->said();
   EXPECT_EQ(reason(), "Window");
-  EXPECT_THAT(told(), HasSubstr("T" + hour(11) + ":00Z"));
+  EXPECT_THAT(told(), HasSubstr("T" + hour_from_now(11) + ":00Z"));
   EXPECT_EQ(cluster_.slots_of(3), 0);
   api_.merge(path(), R"({"spec": {"windows": []}})");
   EXPECT_TRUE(reaches("Succeeded")) << told() << running->said();
